@@ -1,0 +1,1 @@
+//! The controller daemon and command line.

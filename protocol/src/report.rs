@@ -1,0 +1,214 @@
+//! What an agent knows: one snapshot of every cache in its TaskManager.
+
+use serde::{Deserialize, Serialize};
+use weir_mrc::MissRatioCurve;
+
+use crate::{CacheId, OperatorSubtask};
+
+/// Answer to `GET /v1/report`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`crate::PROTOCOL_VERSION`] of the agent.
+    pub protocol_version: u32,
+    /// Milliseconds since the agent started, monotonic; rates are differences of counts over differences of this.
+    pub uptime_ms: u64,
+    /// Generation of the last allocation applied; 0 if none was.
+    pub generation: u64,
+    /// Who reports.
+    pub agent: AgentInfo,
+    /// What it may spend.
+    pub budget: MemoryBudget,
+    /// One entry per live cache, ordered by [`CacheReport::id`].
+    pub caches: Vec<CacheReport>,
+    /// How the agent itself is doing.
+    pub health: AgentHealth,
+}
+
+/// Who reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentInfo {
+    /// Version of the agent.
+    pub version: String,
+    /// `taskmanager.resource-id` where configured, else `host:pid`.
+    pub tm_id: String,
+    /// Process id of the TaskManager; changes when it restarts.
+    pub pid: u32,
+    /// Version of the RocksDB found in the process, `6.20.3`; empty while none was seen.
+    pub rocksdb_version: String,
+    /// What the agent does with the caches.
+    pub mode: MemoryMode,
+    /// Whether accesses are seen.
+    pub hook: HookState,
+}
+
+/// `weir.memory.mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemoryMode {
+    /// Flink's caches stay as they are and are only watched.
+    Observe,
+    /// Flink's shared cache is resized live.
+    Shared,
+    /// Each operator subtask has a cache of its own out of one budget.
+    PerOperator,
+}
+
+/// Whether block accesses are seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum HookState {
+    /// No cache has been offered yet.
+    Waiting,
+    /// `Lookup` and `Insert` are hooked.
+    Hooked,
+    /// The agent declined; the job runs without it.
+    Refused {
+        /// What did not match.
+        reason: String,
+    },
+}
+
+/// What the agent may spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryBudget {
+    /// `weir.memory.budget`: caches plus write buffers.
+    pub total_bytes: u64,
+    /// Part of it set aside for write buffers.
+    pub write_buffer_bytes: u64,
+    /// What the capacities of all caches may reach together: total minus write buffers.
+    pub cache_bytes: u64,
+    /// The capacities of all live caches together, now.
+    pub allocated_bytes: u64,
+    /// Smallest capacity a cache may be given.
+    pub min_cache_bytes: u64,
+}
+
+/// One block cache.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CacheReport {
+    /// Number of the cache.
+    pub id: CacheId,
+    /// Whose it is.
+    pub operator: OperatorSubtask,
+    /// Capacity in force, read from RocksDB.
+    pub capacity_bytes: u64,
+    /// Bytes held.
+    pub usage_bytes: u64,
+    /// Bytes that cannot be evicted.
+    pub pinned_bytes: u64,
+    /// Milliseconds since the cache was attached.
+    pub age_ms: u64,
+    /// Exact counts since the cache was attached. Absent combinations are zero.
+    pub lookups: Vec<LookupCount>,
+    /// Curve of the lookups made by task threads, aged by the half-life; absent until enough was sampled.
+    pub curve: Option<MissRatioCurve>,
+    /// Sampled accesses behind the curve, aged like the curve.
+    pub curve_samples: f64,
+    /// Mean seconds from a failed lookup to the insert of its block, over all misses measured so far; absent while none was.
+    pub miss_seconds: Option<f64>,
+    /// Write buffers of the same operator subtask, where known.
+    pub write_buffers: Option<WriteBufferReport>,
+}
+
+/// An exact count of lookups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookupCount {
+    /// What kind of block was asked for.
+    pub role: BlockRole,
+    /// Who asked.
+    pub caller: Caller,
+    /// What came of it.
+    pub result: LookupResult,
+    /// How often.
+    pub count: u64,
+}
+
+/// What a block holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlockRole {
+    /// Keys and values.
+    Data,
+    /// Index or a partition of one.
+    Index,
+    /// Bloom filter or a partition of one.
+    Filter,
+    /// Anything else, and blocks whose kind could not be told.
+    Other,
+}
+
+/// Which kind of thread looked a block up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Caller {
+    /// A Flink task thread: what the job waits for.
+    Task,
+    /// RocksDB's compaction pool.
+    Compaction,
+    /// RocksDB's flush pool.
+    Flush,
+    /// Any other thread, such as Flink's asynchronous snapshots.
+    Other,
+}
+
+/// What came of a lookup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LookupResult {
+    /// The block was there.
+    Hit,
+    /// It was not.
+    Miss,
+}
+
+/// State of the write buffer manager behind a cache's operator. Several operators of a slot may share one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriteBufferReport {
+    /// Size at which RocksDB starts to flush.
+    pub capacity_bytes: u64,
+    /// Bytes in memtables, active and immutable.
+    pub used_bytes: u64,
+    /// Bytes in active memtables.
+    pub active_bytes: u64,
+}
+
+/// How the agent itself is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AgentHealth {
+    /// Samples that found their ring full.
+    pub samples_dropped: u64,
+    /// Samples that reached an estimator.
+    pub samples_taken: u64,
+    /// Threads that own a ring.
+    pub threads: u32,
+    /// Panics caught and survived.
+    pub panics_caught: u64,
+}
+
+// === impl CacheReport ===
+
+impl CacheReport {
+    /// Sum of the counts that `select` accepts.
+    pub fn count(&self, mut select: impl FnMut(&LookupCount) -> bool) -> u64 {
+        self.lookups
+            .iter()
+            .filter(|c| select(c))
+            .map(|c| c.count)
+            .sum()
+    }
+
+    /// Hits and misses of task threads, all roles: what the curve describes.
+    #[must_use]
+    pub fn task_hits_and_misses(&self) -> (u64, u64) {
+        let of = |result| self.count(|c| c.caller == Caller::Task && c.result == result);
+        (of(LookupResult::Hit), of(LookupResult::Miss))
+    }
+
+    /// Miss ratio of task threads that the curve gives for a capacity, after the pinned bytes are taken off it:
+    /// pinned blocks take room but are not looked up.
+    #[must_use]
+    pub fn predicted_miss_ratio(&self, capacity_bytes: u64) -> Option<f64> {
+        let room = capacity_bytes.saturating_sub(self.pinned_bytes);
+        self.curve.as_ref().map(|c| c.miss_ratio_at(room).value)
+    }
+}

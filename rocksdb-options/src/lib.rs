@@ -1,0 +1,1 @@
+//! RocksDB option profiles and Flink's memory formulas.

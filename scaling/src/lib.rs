@@ -1,0 +1,1 @@
+//! From a snapshot of the job to a plan for its memory.

@@ -1,0 +1,1 @@
+//! A real Flink cluster, controller and Prometheus for tests and the demo.
