@@ -1,1 +1,35 @@
 //! A real Flink cluster, controller and Prometheus for tests and the demo.
+//!
+//! | module | what it starts or talks to |
+//! |---|---|
+//! | [`artefacts`] | finds what the build made: the JARs, the `weir` binary, a Flink distribution |
+//! | [`state_dir`] | one temporary folder per run, removed on every way out |
+//! | [`process`] | child processes that cannot outlive the harness |
+//! | [`flink_home`], [`cluster`], [`flink_rest`] | a standalone Flink of our own, and its REST API |
+//! | [`nexmark`] | the job under test and its arguments |
+//! | [`agent`], [`window`] | the agent's HTTP interface, and exact rates between two of its reports |
+//! | [`controller`], [`prometheus`] | `weir run` and a Prometheus server |
+//! | [`wait`], [`ports`] | polling with a deadline; free ports on loopback |
+#![forbid(unsafe_code)]
+
+pub mod agent;
+pub mod artefacts;
+pub mod cluster;
+pub mod controller;
+pub mod flink_home;
+pub mod flink_rest;
+pub mod nexmark;
+pub mod ports;
+pub mod process;
+pub mod prometheus;
+pub mod state_dir;
+pub mod wait;
+pub mod window;
+
+pub use agent::Agent;
+pub use cluster::{Cluster, ClusterOptions};
+pub use controller::Controller;
+pub use flink_rest::FlinkRest;
+pub use nexmark::NexmarkJob;
+pub use prometheus::Prometheus;
+pub use window::{CacheWindow, ReportWindow};

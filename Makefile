@@ -1,0 +1,72 @@
+# Weir's entry points. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+NATIVE := $(TARGET)/release/libweir_agent.so
+JAR := java-bridge/target/weir-flink-1.20-$(VERSION).jar
+NEXMARK_JAR := nexmark-src/target/nexmark-flink-$(VERSION).jar
+DIST := weir-$(VERSION)
+# Quiet but for warnings, failures and the summaries of the tests.
+MVN := mvn --batch-mode --no-transfer-progress
+# Seconds the demo runs once the job is up.
+export DEMO_SECONDS ?= 180
+
+.PHONY: help build jar demo test unit e2e bench lint dist clean flink prerequisites
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+build: ## compile the agent's library and the weir binary
+	cargo build --release --locked -p weir-agent -p weir-controller -p weir-testbed
+
+jar: build ## pack the drop-in JAR (native library inside) and the Nexmark job
+	$(MVN) -q -f java-bridge/pom.xml package -DskipTests -Dweir.native.library=$(NATIVE)
+	$(MVN) -q -f nexmark-src/pom.xml package -DskipTests
+	ls -l $(JAR) $(NEXMARK_JAR)
+
+flink:
+	scripts/get_flink.sh >/dev/null
+
+prerequisites:
+	@scripts/check_prerequisites.sh
+
+demo: prerequisites jar flink ## run two queries on a local cluster and watch memory move (DEMO_SECONDS=180)
+	exec $(TARGET)/release/weir-demo
+
+test: unit e2e ## every test; what CI runs
+
+unit: prerequisites jar
+	cargo test --locked --workspace --exclude weir-testbed
+	cargo test --locked -p weir-testbed --lib --bins
+	$(MVN) -f java-bridge/pom.xml verify -Dweir.native.library=$(NATIVE)
+	$(MVN) -f nexmark-src/pom.xml verify
+
+e2e: prerequisites jar flink ## the end-to-end tests, on a real Flink and a real Prometheus
+	cargo test --locked -p weir-testbed --test '*' -- --test-threads=1 --nocapture
+
+bench: ## time the hook's rejected path and the estimator, and print the figures
+	cargo bench --locked -p weir-mrc
+	cargo bench --locked -p weir-agent
+
+lint: ## formatting, clippy, shellcheck where installed
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run; else echo "shellcheck is not installed, shell scripts not checked"; fi
+
+dist: jar ## pack what an installation needs into target/
+	rm -rf target/$(DIST)
+	mkdir -p target/$(DIST)/bin target/$(DIST)/lib
+	cp $(TARGET)/release/weir target/$(DIST)/bin/
+	cp $(JAR) target/$(DIST)/lib/
+	cp -r flink-conf monitoring LICENSE README.md target/$(DIST)/
+	tar -C target -czf target/$(DIST).tar.gz $(DIST)
+	echo "target/$(DIST).tar.gz"
+
+clean: ## remove everything that was built (the cached Flink stays)
+	cargo clean
+	$(MVN) -q -f java-bridge/pom.xml clean
+	$(MVN) -q -f nexmark-src/pom.xml clean

@@ -1,0 +1,90 @@
+//! The job under test: Nexmark queries as one Flink job.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::{FlinkRest, artefacts};
+
+const MAIN_CLASS: &str = "io.weir.nexmark.NexmarkJob";
+
+/// Arguments of a Nexmark job.
+#[derive(Debug, Clone)]
+pub struct NexmarkJob {
+    /// Query names.
+    pub queries: Vec<&'static str>,
+    /// Events a second, over all subtasks.
+    pub rate: u64,
+    /// Number of events; 0 for no end.
+    pub events: u64,
+    /// Subtasks of every operator.
+    pub parallelism: u32,
+    /// Where results go; `None` throws them away.
+    pub output: Option<PathBuf>,
+    /// Seed of the generator.
+    pub seed: u64,
+    /// Further Flink configuration of this job alone.
+    pub settings: Vec<(String, String)>,
+}
+
+impl NexmarkJob {
+    /// q20 (every bid with its auction, unbounded join) and q18 (last bid per bidder and auction), without end.
+    #[must_use]
+    pub fn q20_and_q18(rate: u64) -> Self {
+        Self {
+            queries: vec!["q20", "q18"],
+            rate,
+            events: 0,
+            parallelism: 2,
+            output: None,
+            seed: 1,
+            settings: Vec::new(),
+        }
+    }
+
+    /// Uploads the JAR, runs the job, waits until all of it runs (or has ended, where it has an end), and returns its id.
+    pub fn submit(&self, flink: &FlinkRest) -> Result<String> {
+        let jar = flink.upload(&artefacts::nexmark_jar()?)?;
+        self.run(flink, &jar)
+    }
+
+    /// Runs the job from a JAR uploaded before.
+    pub fn run(&self, flink: &FlinkRest, jar_id: &str) -> Result<String> {
+        let job = flink.run(jar_id, MAIN_CLASS, &self.arguments())?;
+        if self.events == 0 {
+            flink.wait_until_running(&job)?;
+        }
+        Ok(job)
+    }
+
+    /// The command line.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        let mut arguments = vec![
+            "--queries".to_owned(),
+            self.queries.join(","),
+            "--rate".to_owned(),
+            self.rate.to_string(),
+            "--events".to_owned(),
+            self.events.to_string(),
+            "--parallelism".to_owned(),
+            self.parallelism.to_string(),
+            "--seed".to_owned(),
+            self.seed.to_string(),
+            "--job-name".to_owned(),
+            format!("nexmark {}", self.queries.join(" and ")),
+            "--sink".to_owned(),
+        ];
+        match &self.output {
+            None => arguments.push("blackhole".to_owned()),
+            Some(dir) => {
+                arguments.extend(["filesystem".to_owned(), "--output".to_owned()]);
+                arguments.push(dir.display().to_string());
+            }
+        }
+        for (key, value) in &self.settings {
+            arguments.extend(["--set".to_owned(), format!("{key}={value}")]);
+        }
+        arguments
+    }
+}
