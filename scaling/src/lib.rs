@@ -1,1 +1,40 @@
-//! From a snapshot of the job to a plan for its memory.
+//! From a snapshot of the job to an explained plan for its memory: pure, so that every decision can be replayed from a file.
+//!
+//! ```text
+//! Snapshot + History --Policy::decide--> Plan --Guard::review--> Plan
+//! ```
+//!
+//! A [`Policy`] says what it would like and why; the [`Guard`], the same for every policy, has the last word: budget, minimum, step,
+//! hysteresis, cool-down, missing data. Neither has a clock: time is what the snapshot says.
+//!
+//! # Limitations
+//! - Bytes move between the caches of one TaskManager only; parallelism and write buffers are left alone.
+//! - A cliff in a curve that lies farther away than the bytes one step can free is not climbed: a step must pay for itself.
+#![forbid(unsafe_code)]
+
+mod bounds;
+mod effect;
+mod greedy;
+mod guard;
+mod history;
+mod hull;
+mod plan;
+mod policy;
+mod quantity;
+mod reason;
+mod restore;
+mod snapshot;
+mod weir;
+
+pub use bounds::Limits;
+pub use guard::Guard;
+pub use history::{Change, History};
+pub use plan::{Alternative, AlternativeKind, CachePlan, Effect, Plan, TaskManagerPlan};
+pub use policy::{Policy, StaticPolicy};
+pub use quantity::{Bytes, Percent, Seconds};
+pub use reason::{CacheReason, Freeze, Objective, PredictedRatio, Verdict};
+pub use restore::restore;
+pub use snapshot::{
+    BudgetState, CacheState, JobState, OperatorKey, Snapshot, TaskManagerState, VertexState, Window,
+};
+pub use weir::WeirPolicy;

@@ -1,0 +1,296 @@
+//! A plan: what every cache shall have, with the reason, the predicted effect and what was rejected.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Bytes, CacheReason, CacheState, Objective, OperatorKey, PredictedRatio, TaskManagerState,
+    Verdict,
+};
+
+/// A decision about every TaskManager.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Name of the policy.
+    pub policy: String,
+    /// By `tm_id`.
+    pub task_managers: Vec<TaskManagerPlan>,
+}
+
+/// A decision about one TaskManager.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskManagerPlan {
+    /// Which.
+    pub tm_id: String,
+    /// Generation the decision is based on; an allocation that follows from it carries the next one.
+    pub generation: u64,
+    /// What the capacities may reach together.
+    pub budget_bytes: u64,
+    /// What becomes of it.
+    pub verdict: Verdict,
+    /// Predicted effect of the allocation that was chosen, or that was withheld; absent where none was found.
+    pub effect: Option<Effect>,
+    /// By cache id; every cache of the TaskManager is named.
+    pub caches: Vec<CachePlan>,
+    /// What else was considered.
+    pub rejected: Vec<Alternative>,
+}
+
+/// A decision about one cache.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CachePlan {
+    /// Number of the cache.
+    pub id: u64,
+    /// Whose it is.
+    pub operator: OperatorKey,
+    /// Capacity in force.
+    pub from_bytes: u64,
+    /// Capacity to be; equal to `from_bytes` if it stays.
+    pub to_bytes: u64,
+    /// Lookups of task threads over the window.
+    pub lookups_per_second: Option<f64>,
+    /// Miss ratio the curve gives for `from_bytes`.
+    pub before: Option<PredictedRatio>,
+    /// Miss ratio the curve gives for `to_bytes`.
+    pub after: Option<PredictedRatio>,
+    /// Misses per second saved (negative: added) if the lookups stay as they are.
+    pub misses_saved_per_second: Option<f64>,
+    /// Why.
+    pub reason: CacheReason,
+}
+
+/// Predicted effect of an allocation, all caches with data together.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Effect {
+    /// What is counted.
+    pub objective: Objective,
+    /// With the sizes in force.
+    pub before: f64,
+    /// With the sizes chosen.
+    pub after: f64,
+    /// How far the difference may be off, from the curves' bands.
+    pub noise: f64,
+}
+
+/// An allocation that was not chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// Which.
+    pub kind: AlternativeKind,
+    /// What it would cost, in units of [`Effect::objective`].
+    pub predicted: f64,
+    /// What the chosen one costs.
+    pub chosen: f64,
+}
+
+/// Allocations every decision is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AlternativeKind {
+    /// Leave everything as it is.
+    KeepSizes,
+    /// The same capacity for every cache with data.
+    EqualShares,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// A plan with its TaskManagers in order.
+    #[must_use]
+    pub fn new(policy: &str, mut task_managers: Vec<TaskManagerPlan>) -> Self {
+        task_managers.sort_by(|a, b| a.tm_id.cmp(&b.tm_id));
+        Self {
+            policy: policy.to_owned(),
+            task_managers,
+        }
+    }
+}
+
+// === impl TaskManagerPlan ===
+
+impl TaskManagerPlan {
+    /// A plan for this TaskManager.
+    #[must_use]
+    pub fn new(tm: &TaskManagerState, verdict: Verdict, mut caches: Vec<CachePlan>) -> Self {
+        caches.sort_by_key(|c| c.id);
+        Self {
+            tm_id: tm.tm_id.clone(),
+            generation: tm.generation,
+            budget_bytes: tm.budget.cache_bytes,
+            verdict,
+            effect: None,
+            caches,
+            rejected: Vec::new(),
+        }
+    }
+
+    /// This plan with nothing moved: what was wanted stays visible as [`CacheReason::Withheld`].
+    #[must_use]
+    pub fn withheld(mut self, verdict: Verdict) -> Self {
+        self.verdict = verdict;
+        for cache in self.caches.iter_mut().filter(|c| c.changes_size()) {
+            let wanted_bytes = cache.to_bytes;
+            cache.to_bytes = cache.from_bytes;
+            cache.after = cache.before;
+            cache.misses_saved_per_second = cache.before.map(|_| 0.0);
+            cache.reason = CacheReason::Withheld { wanted_bytes };
+        }
+        self
+    }
+
+    /// The caches whose size changes.
+    pub fn changes(&self) -> impl Iterator<Item = &CachePlan> {
+        self.caches.iter().filter(|c| c.changes_size())
+    }
+
+    /// Whether any size changes.
+    #[must_use]
+    pub fn moves(&self) -> bool {
+        self.caches.iter().any(CachePlan::changes_size)
+    }
+
+    /// Sum of the planned capacities.
+    #[must_use]
+    pub fn planned_bytes(&self) -> u64 {
+        self.caches.iter().map(|c| c.to_bytes).sum()
+    }
+}
+
+// === impl CachePlan ===
+
+impl CachePlan {
+    /// A plan that gives a cache this size.
+    #[must_use]
+    pub fn resize(cache: &CacheState, to_bytes: u64, reason: CacheReason) -> Self {
+        let before = cache.predicted_at(cache.capacity_bytes);
+        let after = cache.predicted_at(to_bytes);
+        let lookups_per_second = cache.window.and_then(|w| w.lookups_per_second());
+        let saved = |rate, from: PredictedRatio, to: PredictedRatio| rate * (from.value - to.value);
+        Self {
+            id: cache.id,
+            operator: cache.operator.clone(),
+            from_bytes: cache.capacity_bytes,
+            to_bytes,
+            lookups_per_second,
+            before,
+            after,
+            misses_saved_per_second: match (lookups_per_second, before, after) {
+                (Some(rate), Some(from), Some(to)) => Some(saved(rate, from, to)),
+                _ => None,
+            },
+            reason,
+        }
+    }
+
+    /// A plan that leaves a cache alone.
+    #[must_use]
+    pub fn keep(cache: &CacheState, reason: CacheReason) -> Self {
+        Self::resize(cache, cache.capacity_bytes, reason)
+    }
+
+    /// Whether the size changes.
+    #[must_use]
+    pub fn changes_size(&self) -> bool {
+        self.from_bytes != self.to_bytes
+    }
+}
+
+impl fmt::Display for CachePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (from, to) = (Bytes(self.from_bytes), Bytes(self.to_bytes));
+        match &self.reason {
+            CacheReason::Frozen(freeze) => {
+                return write!(f, "{} keeps {from}: {freeze}", self.operator);
+            }
+            CacheReason::Static => {
+                return write!(f, "{} keeps {from}: policy static", self.operator);
+            }
+            CacheReason::Stays => {
+                write!(f, "{} keeps {from}: no other size is better", self.operator)?;
+            }
+            CacheReason::Withheld { wanted_bytes } => {
+                let wanted = Bytes(*wanted_bytes);
+                write!(
+                    f,
+                    "{} keeps {from} though {wanted} was wanted: see the verdict",
+                    self.operator
+                )?;
+            }
+            CacheReason::Restored => {
+                write!(f, "{} gets back {to} (now {from})", self.operator)?;
+            }
+            CacheReason::Gains => write!(f, "{} grows from {from} to {to}", self.operator)?,
+            CacheReason::Yields => write!(f, "{} shrinks from {from} to {to}", self.operator)?,
+        }
+        let (Some(rate), Some(before), Some(after), Some(saved)) = (
+            self.lookups_per_second,
+            self.before,
+            self.after,
+            self.misses_saved_per_second,
+        ) else {
+            return Ok(());
+        };
+        if !self.changes_size() {
+            return write!(
+                f,
+                "; {rate:.0} lookups/s at a predicted miss ratio of {before}"
+            );
+        }
+        let more = if saved < 0.0 { "more" } else { "fewer" };
+        write!(
+            f,
+            ": at {rate:.0} lookups/s the predicted miss ratio goes from {before} to {after}, {:.1} misses/s {more}",
+            saved.abs()
+        )
+    }
+}
+
+// === impl Effect ===
+
+impl Effect {
+    /// What the allocation saves.
+    #[must_use]
+    pub fn gain(&self) -> f64 {
+        self.before - self.after
+    }
+
+    /// Gain over what is lost now; zero where nothing is lost.
+    #[must_use]
+    pub fn relative_gain(&self) -> f64 {
+        if self.before > 0.0 {
+            self.gain() / self.before
+        } else {
+            0.0
+        }
+    }
+}
+
+impl fmt::Display for TaskManagerPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskManager {}: {}", self.tm_id, self.verdict)?;
+        if let (Verdict::Resize, Some(effect)) = (&self.verdict, self.effect) {
+            write!(
+                f,
+                ": predicted {} go from {:.3} to {:.3} (± {:.3})",
+                effect.objective, effect.before, effect.after, effect.noise
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Alternative {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.kind {
+            AlternativeKind::KeepSizes => "keeping all sizes",
+            AlternativeKind::EqualShares => "equal shares",
+        };
+        write!(
+            f,
+            "{name} rejected: predicted {:.3} against {:.3}",
+            self.predicted, self.chosen
+        )
+    }
+}
