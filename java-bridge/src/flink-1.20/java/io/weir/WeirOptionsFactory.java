@@ -1,0 +1,41 @@
+/** The entry point: what {@code state.backend.rocksdb.options-factory} names, for Flink 1.x. */
+package io.weir;
+
+import java.util.Collection;
+import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.contrib.streaming.state.ConfigurableRocksDBOptionsFactory;
+import org.apache.flink.contrib.streaming.state.RocksDBOptionsFactory;
+import org.rocksdb.ColumnFamilyOptions;
+import org.rocksdb.DBOptions;
+
+/** Public because Flink instantiates it by name. All work is in {@link OperatorOptions}, which every Flink line shares. */
+public final class WeirOptionsFactory implements ConfigurableRocksDBOptionsFactory {
+
+    private static final long serialVersionUID = 1L;
+
+    private OperatorOptions options;
+
+    /** Runs on the JobManager as well as on TaskManagers, so it reads keys and nothing else. */
+    @Override
+    public RocksDBOptionsFactory configure(ReadableConfig configuration) {
+        options = new OperatorOptions(WeirConfig.from(configuration));
+        return this;
+    }
+
+    @Override
+    public DBOptions createDBOptions(
+            DBOptions currentOptions, Collection<AutoCloseable> handlesToClose) {
+        return options == null ? currentOptions : options.db(currentOptions, handlesToClose);
+    }
+
+    @Override
+    public ColumnFamilyOptions createColumnOptions(
+            ColumnFamilyOptions currentOptions, Collection<AutoCloseable> handlesToClose) {
+        return options == null ? currentOptions : options.columnFamily(currentOptions, handlesToClose);
+    }
+
+    @Override
+    public String toString() {
+        return "Weir " + BuildInfo.VERSION;
+    }
+}

@@ -1,0 +1,117 @@
+/** The configuration keys of Weir, and the few of Flink's that give them their defaults. */
+package io.weir;
+
+import java.time.Duration;
+import java.util.List;
+import org.apache.flink.configuration.ConfigOption;
+import org.apache.flink.configuration.ConfigOptions;
+import org.apache.flink.configuration.MemorySize;
+
+/** Every key this JAR reads. A {@code weir.} key that is not in {@link #ALL} is refused. */
+final class Keys {
+
+    static final String PREFIX = "weir.";
+
+    static final ConfigOption<Boolean> ENABLED =
+            ConfigOptions.key("weir.enabled")
+                    .booleanType()
+                    .defaultValue(true);
+
+    static final ConfigOption<String> MEMORY_MODE =
+            ConfigOptions.key("weir.memory.mode")
+                    .stringType()
+                    .defaultValue("per-operator");
+
+    static final ConfigOption<MemorySize> MEMORY_BUDGET =
+            ConfigOptions.key("weir.memory.budget")
+                    .memoryType()
+                    .noDefaultValue();
+
+    static final ConfigOption<Double> WRITE_BUFFER_RATIO =
+            ConfigOptions.key("weir.memory.write-buffer-ratio")
+                    .doubleType()
+                    .noDefaultValue();
+
+    static final ConfigOption<String> OPTIONS_PROFILE =
+            ConfigOptions.key("weir.options.profile")
+                    .stringType()
+                    .defaultValue("flink");
+
+    static final ConfigOption<Integer> MRC_SAMPLES =
+            ConfigOptions.key("weir.mrc.samples")
+                    .intType()
+                    .defaultValue(8192);
+
+    static final ConfigOption<Duration> MRC_HALF_LIFE =
+            ConfigOptions.key("weir.mrc.half-life")
+                    .durationType()
+                    .defaultValue(Duration.ofMinutes(10));
+
+    static final ConfigOption<String> HTTP_PORT =
+            ConfigOptions.key("weir.http.port")
+                    .stringType()
+                    .defaultValue("9260-9299");
+
+    static final ConfigOption<String> HTTP_BIND_HOST =
+            ConfigOptions.key("weir.http.bind-host")
+                    .stringType()
+                    .noDefaultValue();
+
+    static final ConfigOption<String> HTTP_TOKEN_FILE =
+            ConfigOptions.key("weir.http.token-file")
+                    .stringType()
+                    .noDefaultValue();
+
+    static final ConfigOption<String> CONTROLLER_URL =
+            ConfigOptions.key("weir.controller.url")
+                    .stringType()
+                    .noDefaultValue();
+
+    static final List<ConfigOption<?>> ALL =
+            List.of(
+                    ENABLED,
+                    MEMORY_MODE,
+                    MEMORY_BUDGET,
+                    WRITE_BUFFER_RATIO,
+                    OPTIONS_PROFILE,
+                    MRC_SAMPLES,
+                    MRC_HALF_LIFE,
+                    HTTP_PORT,
+                    HTTP_BIND_HOST,
+                    HTTP_TOKEN_FILE,
+                    CONTROLLER_URL);
+
+    // Flink's own keys, named here by their text: the classes that hold them move between Flink lines, the names do not.
+
+    /** The TaskManager's start script passes the effective size on, whichever way it was configured. */
+    static final ConfigOption<MemorySize> FLINK_MANAGED_SIZE =
+            ConfigOptions.key("taskmanager.memory.managed.size").memoryType().noDefaultValue();
+
+    static final ConfigOption<Double> FLINK_WRITE_BUFFER_RATIO =
+            ConfigOptions.key("state.backend.rocksdb.memory.write-buffer-ratio")
+                    .doubleType()
+                    .defaultValue(0.5);
+
+    static final ConfigOption<Boolean> FLINK_ROCKSDB_MANAGED =
+            ConfigOptions.key("state.backend.rocksdb.memory.managed")
+                    .booleanType()
+                    .defaultValue(true);
+
+    static final ConfigOption<MemorySize> FLINK_ROCKSDB_FIXED_PER_SLOT =
+            ConfigOptions.key("state.backend.rocksdb.memory.fixed-per-slot")
+                    .memoryType()
+                    .noDefaultValue();
+
+    static final ConfigOption<MemorySize> FLINK_ROCKSDB_FIXED_PER_TM =
+            ConfigOptions.key("state.backend.rocksdb.memory.fixed-per-tm")
+                    .memoryType()
+                    .noDefaultValue();
+
+    static final ConfigOption<String> FLINK_TM_RESOURCE_ID =
+            ConfigOptions.key("taskmanager.resource-id").stringType().noDefaultValue();
+
+    static final ConfigOption<String> FLINK_TM_BIND_HOST =
+            ConfigOptions.key("taskmanager.bind-host").stringType().defaultValue("127.0.0.1");
+
+    private Keys() {}
+}

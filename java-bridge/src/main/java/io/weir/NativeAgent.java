@@ -1,0 +1,74 @@
+/** The native functions of the agent, one Java method each. */
+package io.weir;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Usable once {@link NativeLibrary#load} has returned. See {@link Agent} for what each method does. */
+final class NativeAgent {
+
+    private static final Logger LOG = LoggerFactory.getLogger("io.weir.agent");
+
+    static native String start(String[] keysAndValues);
+
+    static native long register(long cacheHandle, String threadName, String jobId);
+
+    static native void release(long id);
+
+    static native void writeBufferManager(long id, long handle);
+
+    static native String describe();
+
+    static native String[] profile(String name);
+
+    /** Called by the agent's own threads. Levels: 0 debug, 1 info, 2 warn. */
+    static void log(int level, String message) {
+        switch (level) {
+            case 0:
+                LOG.debug(message);
+                break;
+            case 1:
+                LOG.info(message);
+                break;
+            default:
+                LOG.warn(message);
+        }
+    }
+
+    /** The native functions as an object, so that tests can put another in its place. */
+    static Agent instance() {
+        return new Agent() {
+            @Override
+            public String start(String[] keysAndValues) {
+                return NativeAgent.start(keysAndValues);
+            }
+
+            @Override
+            public long register(long cacheHandle, String threadName, String jobId) {
+                return NativeAgent.register(cacheHandle, threadName, jobId);
+            }
+
+            @Override
+            public void release(long id) {
+                NativeAgent.release(id);
+            }
+
+            @Override
+            public void writeBufferManager(long id, long handle) {
+                NativeAgent.writeBufferManager(id, handle);
+            }
+
+            @Override
+            public String describe() {
+                return NativeAgent.describe();
+            }
+
+            @Override
+            public String[] profile(String name) {
+                return NativeAgent.profile(name);
+            }
+        };
+    }
+
+    private NativeAgent() {}
+}

@@ -1,0 +1,237 @@
+/** Backends opened with Flink's own option container and a real RocksDB use the operator's cache, and leave nothing behind. */
+package io.weir;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.contrib.streaming.state.FlinkBoundMemory;
+import org.apache.flink.contrib.streaming.state.RocksDBResourceContainer;
+import org.apache.logging.log4j.Level;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.rocksdb.ColumnFamilyDescriptor;
+import org.rocksdb.ColumnFamilyHandle;
+import org.rocksdb.ColumnFamilyOptions;
+import org.rocksdb.DBOptions;
+import org.rocksdb.FlushOptions;
+import org.rocksdb.RocksDB;
+import org.rocksdb.RocksDBException;
+
+class OperatorOptionsTest {
+
+    private static final long MIB = 1 << 20;
+
+    private final FakeAgent agent = new FakeAgent();
+    private final TaskManagerAgent taskManager = new TaskManagerAgent(() -> agent);
+
+    @TempDir Path folder;
+
+    @BeforeAll
+    static void loadRocksDb() {
+        RocksDB.loadLibrary();
+    }
+
+    @Test
+    void boundByFlink() throws Exception {
+        FlinkBoundMemory flink = new FlinkBoundMemory(64 * MIB);
+        try (RocksDBResourceContainer container = flink.container(factory("true"));
+                Backend backend = new Backend(container, folder)) {
+            backend.writeFlushAndRead();
+            assertTrue(backend.cacheUsage() > 100_000, "blocks in the operator's cache: " + backend.cacheUsage());
+            assertEquals(MIB, backend.cacheCapacity(), "the operator's cache, not Flink's");
+            assertEquals(
+                    flink.writeBufferManager().getNativeHandle(), agent.writeBufferManagers.get(1L));
+            // Flink's cache is still charged with write buffers, in steps of 256 KiB, but holds no block.
+            assertEquals(0, flink.cache().getUsage() - flink.cache().getPinnedUsage());
+            assertTrue(backend.options.contains("cache_index_and_filter_blocks: 1"), backend.options);
+        }
+        assertEquals(List.of(), List.copyOf(agent.live));
+    }
+
+    @Test
+    void notBoundByFlink() throws Exception {
+        try (RocksDBResourceContainer container = FlinkBoundMemory.unbound(factory("false"));
+                Backend backend = new Backend(container, folder)) {
+            backend.writeFlushAndRead();
+            assertTrue(backend.cacheUsage() > 100_000, "blocks in the operator's cache: " + backend.cacheUsage());
+            assertEquals(MIB, backend.cacheCapacity());
+            assertNotEquals(null, agent.writeBufferManagers.get(1L));
+            assertEquals(
+                    agent.writeBufferManagers.get(1L),
+                    OwnWriteBuffers.of(1).getNativeHandle(),
+                    "one manager for the whole process");
+            for (String setting :
+                    List.of(
+                            "cache_index_and_filter_blocks: 1",
+                            "cache_index_and_filter_blocks_with_high_priority: 1",
+                            "pin_l0_filter_and_index_blocks_in_cache: 1")) {
+                assertTrue(backend.options.contains(setting), backend.options);
+            }
+        }
+        assertEquals(List.of(), List.copyOf(agent.live));
+    }
+
+    @Test
+    void oneCachePerBackendOnOneThread() throws Exception {
+        FlinkBoundMemory flink = new FlinkBoundMemory(64 * MIB);
+        TestFactory factory = factory("true");
+        try (RocksDBResourceContainer first = flink.container(factory);
+                RocksDBResourceContainer second = FlinkBoundMemory.unbound(factory)) {
+            first.getDbOptions();
+            second.getDbOptions();
+            first.getColumnOptions();
+            first.getColumnOptions();
+            second.getColumnOptions();
+            assertEquals(2, agent.registered.get());
+            assertEquals(2, agent.live.size());
+            assertNotEquals(agent.cacheHandles.get(1L), agent.cacheHandles.get(2L));
+            assertEquals(Thread.currentThread().getName(), agent.threadNames.get(0));
+        }
+        assertEquals(0, agent.live.size());
+    }
+
+    @Test
+    void profileIsApplied() throws Exception {
+        agent.profile = new String[] {"use_direct_reads", "true", "write_buffer_size", "4194304"};
+        try (RocksDBResourceContainer container = FlinkBoundMemory.unbound(factory("true"))) {
+            assertTrue(container.getDbOptions().useDirectReads());
+            assertEquals(4194304, container.getColumnOptions().writeBufferSize());
+        }
+    }
+
+    @Test
+    void oneInfoLinePerProcess() throws Exception {
+        try (LogLines log = new LogLines()) {
+            for (int i = 0; i < 3; i++) {
+                try (RocksDBResourceContainer container = FlinkBoundMemory.unbound(factory("true"))) {
+                    container.getDbOptions();
+                }
+            }
+            assertEquals(
+                    List.of(
+                            "Weir 0.1.0: RocksDB 6.20.3, hooked Insert (slot 3), Lookup (slot 4), "
+                                    + "budget 96 MiB of which 32 MiB for write buffers, HTTP http://127.0.0.1:9260"),
+                    log.at(Level.INFO));
+            assertEquals(List.of(), log.at(Level.WARN));
+            assertEquals(1, agent.starts.size());
+        }
+    }
+
+    @Test
+    void fiveHundredRestartsLeakNothing() throws Exception {
+        FlinkBoundMemory flink = new FlinkBoundMemory(64 * MIB);
+        TestFactory factory = factory("true");
+        long before = 0;
+        for (int i = 0; i < 500; i++) {
+            if (i == 100) {
+                before = residentBytes();
+            }
+            List<AutoCloseable> handles = new ArrayList<>();
+            DBOptions prepared = new DBOptions();
+            handles.add(prepared);
+            DBOptions db = factory.createDBOptions(prepared, handles);
+            db.setWriteBufferManager(flink.writeBufferManager());
+            for (int state = 0; state < 4; state++) {
+                ColumnFamilyOptions columns = new ColumnFamilyOptions();
+                handles.add(columns);
+                factory.createColumnOptions(columns, handles);
+            }
+            OperatorCache cache = OperatorCache.in(handles);
+            try (Backend backend =
+                    new Backend(db, (ColumnFamilyOptions) handles.get(handles.size() - 1), folder)) {
+                backend.writeFlushAndRead();
+            }
+            for (AutoCloseable handle : handles) {
+                handle.close();
+            }
+            assertEquals(false, cache.cache().isOwningHandle());
+            assertEquals(false, db.isOwningHandle());
+        }
+        assertEquals(500, agent.registered.get());
+        assertEquals(0, agent.live.size());
+        // A leaked cache of this test holds about 1 MiB of blocks; 400 of them would be far above this bound.
+        assertTrue(
+                residentBytes() - before < 150 * MIB,
+                "resident memory grew by " + (residentBytes() - before) / MIB + " MiB");
+    }
+
+    private TestFactory factory(String managed) {
+        Configuration configuration = new Configuration();
+        configuration.setString("weir.memory.budget", "96m");
+        configuration.setString("state.backend.rocksdb.memory.managed", managed);
+        return new TestFactory(taskManager, configuration);
+    }
+
+    private static long residentBytes() throws Exception {
+        for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
+            if (line.startsWith("VmRSS:")) {
+                return Long.parseLong(line.replaceAll("\\D", "")) * 1024;
+            }
+        }
+        throw new IllegalStateException("no VmRSS in /proc/self/status");
+    }
+
+    /** A RocksDB opened as Flink's backend does, closed before the options. */
+    private static final class Backend implements AutoCloseable {
+
+        private final RocksDB db;
+        private final List<ColumnFamilyHandle> families = new ArrayList<>();
+        final String options;
+
+        Backend(RocksDBResourceContainer container, Path folder) throws Exception {
+            this(container.getDbOptions(), container.getColumnOptions(), folder);
+        }
+
+        Backend(DBOptions options, ColumnFamilyOptions columns, Path folder) throws Exception {
+            options.setCreateIfMissing(true);
+            options.setDbLogDir(folder.toString());
+            Path path = Files.createTempDirectory(folder, "db");
+            List<ColumnFamilyDescriptor> descriptors =
+                    List.of(new ColumnFamilyDescriptor(RocksDB.DEFAULT_COLUMN_FAMILY, columns));
+            db = RocksDB.open(options, path.toString(), descriptors, families);
+            StringBuilder log = new StringBuilder();
+            try (var files = Files.list(folder)) {
+                for (Path file : (Iterable<Path>) files.filter(Files::isRegularFile)::iterator) {
+                    log.append(Files.readString(file, StandardCharsets.ISO_8859_1));
+                }
+            }
+            this.options = log.toString();
+        }
+
+        void writeFlushAndRead() throws RocksDBException {
+            byte[] value = new byte[500];
+            for (int i = 0; i < 2_000; i++) {
+                new java.util.Random(i).nextBytes(value);
+                db.put(families.get(0), String.valueOf(i).getBytes(StandardCharsets.UTF_8), value);
+            }
+            try (FlushOptions flush = new FlushOptions()) {
+                db.flush(flush, families.get(0));
+            }
+            for (int i = 0; i < 2_000; i++) {
+                db.get(families.get(0), String.valueOf(i).getBytes(StandardCharsets.UTF_8));
+            }
+        }
+
+        long cacheUsage() throws RocksDBException {
+            return Long.parseLong(db.getProperty(families.get(0), "rocksdb.block-cache-usage"));
+        }
+
+        long cacheCapacity() throws RocksDBException {
+            return Long.parseLong(db.getProperty(families.get(0), "rocksdb.block-cache-capacity"));
+        }
+
+        @Override
+        public void close() {
+            families.forEach(ColumnFamilyHandle::close);
+            db.close();
+        }
+    }
+}
