@@ -15,10 +15,10 @@ MVN := mvn --batch-mode --no-transfer-progress
 # Seconds the demo runs once the job is up.
 export DEMO_SECONDS ?= 180
 
-.PHONY: help build jar demo test unit e2e bench lint dist clean flink prerequisites
+.PHONY: help build jar demo test unit e2e bench lint dist clean flink prerequisites prometheus
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 build: ## compile the agent's library and the weir binary
 	cargo build --release --locked -p weir-agent -p weir-controller -p weir-testbed
@@ -34,6 +34,9 @@ flink:
 prerequisites:
 	@scripts/check_prerequisites.sh
 
+prometheus:
+	@scripts/check_prerequisites.sh prometheus
+
 demo: prerequisites jar flink ## run two queries on a local cluster and watch memory move (DEMO_SECONDS=180)
 	exec $(TARGET)/release/weir-demo
 
@@ -45,7 +48,7 @@ unit: prerequisites jar
 	$(MVN) -f java-bridge/pom.xml verify -Dweir.native.library=$(NATIVE)
 	$(MVN) -f nexmark-src/pom.xml verify
 
-e2e: prerequisites jar flink ## the end-to-end tests, on a real Flink and a real Prometheus
+e2e: prerequisites prometheus jar flink ## the end-to-end tests, on a real Flink and a real Prometheus
 	cargo test --locked -p weir-testbed --test '*' -- --test-threads=1 --nocapture
 
 bench: ## time the hook's rejected path and the estimator, and print the figures

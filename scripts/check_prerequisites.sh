@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks what the build, the demo and the tests need; installs Debian packages where it may, else names what is missing.
+# Checks what the build and the demo need (with the argument `prometheus`: that one too, which the tests use);
+# installs Debian packages where it may, else names what is missing.
 set -euo pipefail
 
 missing=()   # what no package here can give
@@ -17,16 +18,24 @@ need python3 python3
 python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
 # setpriv and flock are util-linux, which Debian cannot be without.
 need setpriv util-linux
-need prometheus prometheus
-need promtool prometheus
+if [[ ${1:-} == prometheus ]]; then
+  need prometheus prometheus
+  need promtool prometheus
+fi
 
 if [[ ${#packages[@]} -gt 0 ]]; then
   mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
   if [[ $(id -u) -eq 0 ]] && command -v apt-get >/dev/null; then
     echo "installing ${packages[*]}"
-    # Debian starts a Prometheus as a service on install; where a policy script can be set, keep it from doing so.
+    # Debian starts Prometheus as a service when it is installed; nobody asked for that here. The policy script forbids it.
+    policy=/usr/sbin/policy-rc.d
+    if [[ ! -e $policy ]]; then
+      printf '#!/bin/sh\nexit 101\n' >"$policy"
+      chmod +x "$policy"
+      trap 'rm -f "$policy"' EXIT
+    fi
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
   else
     missing+=("Debian packages: apt-get install ${packages[*]}")
   fi

@@ -154,6 +154,18 @@ impl FlinkRest {
         })
     }
 
+    /// Records that all tasks of a job have read so far: data flows when it grows.
+    pub fn records_read(&self, id: &str) -> Result<u64> {
+        let answer: Value = self.get(&format!("/jobs/{id}"))?;
+        let vertices = answer["vertices"]
+            .as_array()
+            .context("no vertices in the answer")?;
+        Ok(vertices
+            .iter()
+            .filter_map(|v| v["metrics"]["read-records"].as_u64())
+            .sum())
+    }
+
     /// Why the job failed, as the web page shows it; empty if it did not.
     pub fn root_exception(&self, id: &str) -> Result<String> {
         let answer: Value = self.get(&format!("/jobs/{id}/exceptions"))?;

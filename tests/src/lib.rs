@@ -6,7 +6,7 @@
 //! | [`state_dir`] | one temporary folder per run, removed on every way out |
 //! | [`process`] | child processes that cannot outlive the harness |
 //! | [`flink_home`], [`cluster`], [`flink_rest`] | a standalone Flink of our own, and its REST API |
-//! | [`nexmark`] | the job under test and its arguments |
+//! | [`nexmark`], [`live_job`] | the job under test; a cluster that runs it and is watched |
 //! | [`agent`], [`window`] | the agent's HTTP interface, and exact rates between two of its reports |
 //! | [`controller`], [`prometheus`] | `weir run` and a Prometheus server |
 //! | [`wait`], [`ports`] | polling with a deadline; free ports on loopback |
@@ -18,6 +18,7 @@ pub mod cluster;
 pub mod controller;
 pub mod flink_home;
 pub mod flink_rest;
+pub mod live_job;
 pub mod nexmark;
 pub mod ports;
 pub mod process;
@@ -30,6 +31,7 @@ pub use agent::Agent;
 pub use cluster::{Cluster, ClusterOptions};
 pub use controller::Controller;
 pub use flink_rest::FlinkRest;
+pub use live_job::LiveJob;
 pub use nexmark::NexmarkJob;
 pub use prometheus::Prometheus;
 pub use window::{CacheWindow, ReportWindow};

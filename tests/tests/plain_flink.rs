@@ -1,4 +1,5 @@
 //! The harness itself: a stock Flink starts and runs a query, and neither a dropped nor a killed harness leaves anything behind.
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the verdict")]
 
 use std::time::Duration;
 
