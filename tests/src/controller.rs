@@ -85,6 +85,12 @@ impl Controller {
         &self.url
     }
 
+    /// `host:port`, as Prometheus wants it.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
     /// `GET /v1/status`.
     pub fn status(&self) -> Result<Value> {
         read(self.http.get(format!("{}/v1/status", self.url)).send()?)

@@ -68,14 +68,7 @@ impl Process {
             .stdin(Stdio::null())
             .stderr(out.try_clone()?)
             .stdout(out);
-        let (reply, answer) = channel();
-        SPAWNER
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .send((bound, reply))
-            .map_err(|_| anyhow!("the thread that starts processes has ended"))?;
-        let child = answer
-            .recv()?
+        let child = spawn(bound)
             .with_context(|| format!("cannot start {name}: {:?}", command.get_program()))?;
         Ok(Self {
             name: name.to_owned(),
@@ -162,6 +155,27 @@ impl Drop for Process {
     }
 }
 
+/// Runs a program on this terminal, in our own process group so that it may write there and hears Ctrl-C itself, and ends it after `length`.
+/// Returns how it ended if it ended before that.
+pub fn run_in_terminal(command: &Command, length: Duration) -> Result<Option<ExitStatus>> {
+    let mut child = spawn(bound_to_harness(command))
+        .with_context(|| format!("cannot start {:?}", command.get_program()))?;
+    let start = Instant::now();
+    while start.elapsed() < length {
+        if let Some(status) = child.try_wait()? {
+            leftovers().pids.remove(&child.id().cast_signed());
+            return Ok(Some(status));
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    if let Some(pid) = pid_of(child.id()) {
+        let _ = kill_process(pid, Signal::TERM);
+    }
+    child.wait()?;
+    leftovers().pids.remove(&child.id().cast_signed());
+    Ok(None)
+}
+
 /// Whether a process with this id exists.
 #[must_use]
 pub fn exists(pid: u32) -> bool {
@@ -208,7 +222,10 @@ pub fn clean_up_on_signals() -> Result<()> {
 fn clean_up(leftovers: &Leftovers) {
     let groups = || leftovers.pids.iter().filter_map(|pid| Pid::from_raw(*pid));
     for group in groups() {
-        let _ = kill_process_group(group, Signal::KILL);
+        if kill_process_group(group, Signal::KILL).is_err() {
+            // A child on our terminal has no group of its own; SIGTERM lets it give the terminal back.
+            let _ = kill_process(group, Signal::TERM);
+        }
     }
     // Nobody reaps here, so an ended child stays a zombie; gone or zombie both mean that it writes no more files.
     let start = Instant::now();
@@ -232,6 +249,17 @@ fn pid_of(pid: u32) -> Option<Pid> {
 
 fn leftovers() -> MutexGuard<'static, Leftovers> {
     LEFTOVERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has the forking thread start a process.
+fn spawn(command: Command) -> Result<Child> {
+    let (reply, answer) = channel();
+    SPAWNER
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .send((command, reply))
+        .map_err(|_| anyhow!("the thread that starts processes has ended"))?;
+    Ok(answer.recv()??)
 }
 
 /// The same command, run through `setpriv`, which asks the kernel for SIGKILL at the parent's death and then becomes the command.

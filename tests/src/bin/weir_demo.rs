@@ -1,2 +1,0 @@
-//! `make demo`: the whole loop on a cluster of its own, with a live table.
-fn main() {}
