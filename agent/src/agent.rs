@@ -1,0 +1,226 @@
+//! The agent as a whole: one per process, started by the first operator that needs it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use weir_mrc::EstimatorConfig;
+use weir_protocol::{
+    AgentHealth, AgentInfo, CacheReport, HookState, MemoryBudget, PROTOCOL_VERSION, Report,
+};
+
+use crate::caches::Caches;
+use crate::frocksdb::Build;
+use crate::ledger::MIN_CACHE_BYTES;
+use crate::settings::Settings;
+use crate::thread;
+
+/// Tells the JVM's log: level and message.
+pub type Log = Box<dyn Fn(LogLevel, &str) + Send + Sync>;
+
+/// Levels of the JVM's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i32)]
+pub enum LogLevel {
+    /// For those who look for a fault.
+    Debug = 0,
+    /// For everybody.
+    Info = 1,
+    /// Something does not work.
+    Warn = 2,
+}
+
+/// The agent.
+pub struct Agent {
+    /// As configured.
+    pub settings: Settings,
+    /// The caches; the lock is never taken in a look-up.
+    pub caches: Mutex<Caches>,
+    /// What the collector counts.
+    pub counts: Counts,
+    started: Instant,
+    refusal: Mutex<Option<String>>,
+    url: Mutex<String>,
+    log: Log,
+}
+
+impl std::fmt::Debug for Agent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Agent")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Counters about the agent itself.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Samples that reached the collector.
+    pub samples_taken: AtomicU64,
+    /// Samples lost in rings of threads that have ended.
+    pub dropped_by_ended_threads: AtomicU64,
+    /// Panics caught.
+    pub panics_caught: AtomicU64,
+}
+
+static AGENT: OnceLock<Arc<Agent>> = OnceLock::new();
+
+impl Agent {
+    /// An agent that is not running yet.
+    #[must_use]
+    pub fn new(settings: Settings, log: Log) -> Arc<Self> {
+        Arc::new(Self {
+            caches: Mutex::new(Caches::new(settings.memory.cache_bytes)),
+            settings,
+            counts: Counts::default(),
+            started: Instant::now(),
+            refusal: Mutex::new(None),
+            url: Mutex::default(),
+            log,
+        })
+    }
+
+    /// The agent of this process, made by `make` on the first call; true if this call made it.
+    pub fn global(make: impl FnOnce() -> Arc<Self>) -> (&'static Arc<Self>, bool) {
+        let mut is_new = false;
+        let agent = AGENT.get_or_init(|| {
+            is_new = true;
+            make()
+        });
+        (agent, is_new)
+    }
+
+    /// The agent of this process, if started.
+    #[must_use]
+    pub fn get() -> Option<&'static Arc<Self>> {
+        AGENT.get()
+    }
+
+    /// Writes to the JVM's log.
+    pub fn log(&self, level: LogLevel, message: &str) {
+        (self.log)(level, message);
+    }
+
+    /// Time since the agent was made.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// How estimators are made.
+    #[must_use]
+    pub fn estimator_config(&self) -> EstimatorConfig {
+        EstimatorConfig {
+            samples: self.settings.samples,
+            half_life: Some(self.settings.half_life),
+            ..EstimatorConfig::default()
+        }
+    }
+
+    /// Remembers under which URL the agent is reached; empty if no port was free.
+    pub fn note_url(&self, url: String) {
+        *self.url.lock() = url;
+    }
+
+    /// Base URL of the HTTP server; empty if there is none.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.url.lock().clone()
+    }
+
+    /// Remembers why a cache was refused.
+    pub fn note_refusal(&self, reason: String) {
+        *self.refusal.lock() = Some(reason);
+    }
+
+    /// Whether accesses are seen.
+    #[must_use]
+    pub fn hook_state(&self) -> HookState {
+        match self.refusal.lock().clone() {
+            Some(reason) => HookState::Refused { reason },
+            None if Build::known().is_some() => HookState::Hooked,
+            None => HookState::Waiting,
+        }
+    }
+
+    /// Everything known now.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let uptime = self.uptime();
+        let caches = self.caches.lock();
+        let (generation, allocated_bytes) =
+            (caches.ledger.generation(), caches.ledger.allocated_bytes());
+        let entries = caches
+            .entries
+            .iter()
+            .map(|(&id, entry)| {
+                let usage = entry.usage();
+                let mut sampling = entry.sampling.lock();
+                sampling.settle(entry.context, uptime);
+                CacheReport {
+                    id,
+                    operator: entry.operator.clone(),
+                    capacity_bytes: usage.capacity_bytes,
+                    usage_bytes: usage.usage_bytes,
+                    pinned_bytes: usage.pinned_bytes,
+                    age_ms: millis(entry.attached_at.elapsed()),
+                    lookups: entry.context.lookups(),
+                    curve: sampling.estimator.curve(uptime),
+                    curve_samples: sampling.estimator.samples(),
+                    miss_seconds: match sampling.miss_nanos.len() {
+                        0 => None,
+                        misses => Some(sampling.miss_nanos_sum as f64 / misses as f64 / 1e9),
+                    },
+                    write_buffers: entry.write_buffers.as_ref().map(|w| w.report()),
+                }
+            })
+            .collect();
+        drop(caches);
+        Report {
+            protocol_version: PROTOCOL_VERSION,
+            uptime_ms: millis(uptime),
+            generation,
+            agent: self.info(),
+            budget: MemoryBudget {
+                total_bytes: self.settings.memory.total_bytes,
+                write_buffer_bytes: self.settings.memory.write_buffer_bytes,
+                cache_bytes: self.settings.memory.cache_bytes,
+                allocated_bytes,
+                min_cache_bytes: MIN_CACHE_BYTES,
+            },
+            caches: entries,
+            health: self.health(),
+        }
+    }
+
+    /// Who this agent is.
+    #[must_use]
+    pub fn info(&self) -> AgentInfo {
+        AgentInfo {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            tm_id: self.settings.tm_id.clone(),
+            pid: std::process::id(),
+            rocksdb_version: Build::known().map_or_else(String::new, |build| build.version.clone()),
+            mode: self.settings.mode,
+            hook: self.hook_state(),
+        }
+    }
+
+    /// How it is doing.
+    #[must_use]
+    pub fn health(&self) -> AgentHealth {
+        let rings = thread::rings();
+        AgentHealth {
+            samples_dropped: self.counts.dropped_by_ended_threads.load(Ordering::Relaxed)
+                + rings.iter().map(|ring| ring.dropped()).sum::<u64>(),
+            samples_taken: self.counts.samples_taken.load(Ordering::Relaxed),
+            threads: u32::try_from(rings.len()).unwrap_or(u32::MAX),
+            panics_caught: self.counts.panics_caught.load(Ordering::Relaxed),
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,142 @@
+//! The collector thread: drains every ring into the estimators, and tells the hook what to sample next.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use weir_protocol::CacheId;
+
+use crate::agent::{Agent, LogLevel};
+use crate::caches::Sampling;
+use crate::context::CacheContext;
+use crate::thread;
+
+/// Pause between two rounds while samples come in: a ring of 2,048 then holds 400,000 sampled look-ups a second.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
+/// Pause while none do.
+const IDLE_PAUSE: Duration = Duration::from_millis(50);
+/// How often the list of caches and their sizes are read again. Reading a size takes the cache's lock for a moment.
+const REFRESH: Duration = Duration::from_millis(100);
+/// After so many panics sampling is given up; exact counts and sizes go on.
+const MAX_PANICS: u64 = 3;
+
+/// Name of the thread, in the 15 characters the kernel keeps.
+const NAME: &str = "weir-collector";
+
+/// What the collector knows of a cache without taking the lock of all caches.
+#[derive(Debug)]
+struct Followed {
+    context: &'static CacheContext,
+    sampling: Arc<Mutex<Sampling>>,
+}
+
+/// Starts the thread.
+pub fn start(agent: Arc<Agent>) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name(NAME.to_owned())
+        .spawn(move || run(&agent))
+}
+
+fn run(agent: &Agent) {
+    let mut collector = Collector::default();
+    loop {
+        let round = catch_unwind(AssertUnwindSafe(|| collector.round(agent)));
+        let pause = match round {
+            Ok(0) => IDLE_PAUSE,
+            Ok(_) => BUSY_PAUSE,
+            Err(_) => {
+                let panics = agent.counts.panics_caught.fetch_add(1, Ordering::Relaxed) + 1;
+                if panics >= MAX_PANICS {
+                    stop_sampling(agent, panics);
+                    return;
+                }
+                IDLE_PAUSE
+            }
+        };
+        std::thread::sleep(pause);
+    }
+}
+
+fn stop_sampling(agent: &Agent, panics: u64) {
+    for entry in agent.caches.lock().entries.values() {
+        entry.context.set_threshold(0);
+    }
+    agent.log(
+        LogLevel::Warn,
+        &format!("Weir's collector failed {panics} times and samples no more; the job and its cache sizes are not affected"),
+    );
+}
+
+#[derive(Debug, Default)]
+struct Collector {
+    followed: HashMap<u32, Followed>,
+    refreshed: Option<Instant>,
+}
+
+impl Collector {
+    /// Drains every ring once; returns how many samples there were.
+    fn round(&mut self, agent: &Agent) -> u64 {
+        if self.refreshed.is_none_or(|at| at.elapsed() >= REFRESH) {
+            self.refresh(agent);
+        }
+        let now = agent.uptime();
+        let mut taken = 0;
+        for ring in thread::rings() {
+            // Samples of one ring mostly belong to one cache: its lock is kept from one to the next.
+            let mut current: Option<(u32, parking_lot::MutexGuard<'_, Sampling>)> = None;
+            ring.drain(|sample| {
+                taken += 1;
+                if current
+                    .as_ref()
+                    .is_none_or(|(id, _)| *id != sample.cache_id)
+                {
+                    current = None; // unlocks before the next lock is taken
+                    current = self
+                        .followed
+                        .get(&sample.cache_id)
+                        .map(|followed| (sample.cache_id, followed.sampling.lock()));
+                }
+                if let Some((_, sampling)) = &mut current {
+                    sampling.take(&sample, now);
+                }
+            });
+        }
+        agent
+            .counts
+            .dropped_by_ended_threads
+            .fetch_add(thread::forget_finished(), Ordering::Relaxed);
+        for followed in self.followed.values() {
+            followed.sampling.lock().settle(followed.context, now);
+        }
+        agent
+            .counts
+            .samples_taken
+            .fetch_add(taken, Ordering::Relaxed);
+        taken
+    }
+
+    /// Reads the list of caches and their sizes, unless somebody is changing them right now.
+    fn refresh(&mut self, agent: &Agent) {
+        let Some(caches) = agent.caches.try_lock() else {
+            return;
+        };
+        self.refreshed = Some(Instant::now());
+        self.followed.clear();
+        for (&CacheId(id), entry) in &caches.entries {
+            entry.sampling.lock().note_usage(entry.usage());
+            if let Ok(id) = u32::try_from(id) {
+                self.followed.insert(
+                    id,
+                    Followed {
+                        context: entry.context,
+                        sampling: entry.sampling.clone(),
+                    },
+                );
+            }
+        }
+    }
+}

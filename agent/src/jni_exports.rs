@@ -1,0 +1,239 @@
+//! What `io.weir.NativeAgent` calls. Every export turns an error or a panic into a Java exception; none lets one through.
+#![allow(
+    unsafe_code,
+    reason = "exports for the JVM, and handles that come from it"
+)]
+
+use std::ffi::c_void;
+use std::sync::Arc;
+
+use jni::errors::{Error as JniError, ThrowRuntimeExAndDefault};
+use jni::objects::{JClass, JObjectArray, JString};
+use jni::refs::Global;
+use jni::sys::jlong;
+use jni::{Env, EnvUnowned, JavaVM, jni_sig, jni_str};
+use thiserror::Error;
+use weir_protocol::CacheId;
+use weir_rocksdb_options::{Profile, UnknownProfile};
+
+use crate::agent::{Agent, LogLevel};
+use crate::caches::RefusedCache;
+use crate::frocksdb::{Build, WriteBufferManager, pin_own_library};
+use crate::settings::{InvalidSetting, Settings};
+use crate::{collector, exporter, identity};
+
+/// What a native method may fail with; its text becomes the exception's message.
+#[derive(Debug, Error)]
+enum ExportError {
+    #[error(transparent)]
+    Jni(#[from] JniError),
+    #[error(transparent)]
+    Setting(#[from] InvalidSetting),
+    #[error(transparent)]
+    Cache(#[from] RefusedCache),
+    #[error(transparent)]
+    Profile(#[from] UnknownProfile),
+    #[error("settings must come as pairs of key and value; there are {0} strings")]
+    OddSettings(usize),
+    #[error("the agent was not started")]
+    NotStarted,
+    #[error("the native library cannot be kept in the process")]
+    NotPinned,
+    #[error("a thread could not be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// `static native String start(String[] keysAndValues)`: the base URL of the HTTP server, or an empty string.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_weir_NativeAgent_start<'local>(
+    mut unowned: EnvUnowned<'local>,
+    class: JClass<'local>,
+    keys_and_values: JObjectArray<'local, JString<'local>>,
+) -> JString<'local> {
+    unowned
+        .with_env(|env| -> Result<JString<'local>, ExportError> {
+            let settings = Settings::parse(&pairs(env, &keys_and_values)?)?;
+            let class = env.new_global_ref(class)?;
+            let url = start(settings, class)?;
+            Ok(env.new_string(url)?)
+        })
+        .resolve::<ThrowRuntimeExAndDefault>()
+}
+
+/// `static native long register(long cacheHandle, String threadName, String jobId)`: the number of the cache.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_weir_NativeAgent_register<'local>(
+    mut unowned: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    cache_handle: jlong,
+    thread_name: JString<'local>,
+    job_id: JString<'local>,
+) -> jlong {
+    unowned
+        .with_env(|env| -> Result<jlong, ExportError> {
+            let agent = Agent::get().ok_or(ExportError::NotStarted)?;
+            let operator = identity::operator_of_thread(
+                &thread_name.try_to_string(env)?,
+                &job_id.try_to_string(env)?,
+            );
+            let handle = cache_handle as usize as *mut c_void;
+            // SAFETY: Java passes `LRUCache.getNativeHandle()` of a cache it has just made, and closes it only after
+            // `release`.
+            let registered = unsafe {
+                agent
+                    .caches
+                    .lock()
+                    .register(handle, operator, agent.estimator_config())
+            };
+            let id = registered.inspect_err(|refused| agent.note_refusal(refused.to_string()))?;
+            Ok(id.0 as jlong)
+        })
+        .resolve::<ThrowRuntimeExAndDefault>()
+}
+
+/// `static native void release(long id)`.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_weir_NativeAgent_release<'local>(
+    mut unowned: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    id: jlong,
+) {
+    unowned
+        .with_env(|_env| -> Result<(), ExportError> {
+            if let Some(agent) = Agent::get() {
+                agent.caches.lock().release(CacheId(id as u64));
+            }
+            Ok(())
+        })
+        .resolve::<ThrowRuntimeExAndDefault>();
+}
+
+/// `static native void writeBufferManager(long id, long handle)`.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_weir_NativeAgent_writeBufferManager<'local>(
+    mut unowned: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    id: jlong,
+    handle: jlong,
+) {
+    unowned
+        .with_env(|_env| -> Result<(), ExportError> {
+            let agent = Agent::get().ok_or(ExportError::NotStarted)?;
+            let mut caches = agent.caches.lock();
+            if let Some(entry) = caches.entries.get_mut(&CacheId(id as u64)) {
+                // SAFETY: Java passes `WriteBufferManager.getNativeHandle()` of the manager in the operator's options,
+                // which lives until after `release`; the build was verified when the cache was registered.
+                entry.write_buffers =
+                    unsafe { WriteBufferManager::bind(handle as usize as *const *const c_void) };
+            }
+            Ok(())
+        })
+        .resolve::<ThrowRuntimeExAndDefault>();
+}
+
+/// `static native String describe()`: what was hooked.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_weir_NativeAgent_describe<'local>(
+    mut unowned: EnvUnowned<'local>,
+    _class: JClass<'local>,
+) -> JString<'local> {
+    unowned
+        .with_env(|env| -> Result<JString<'local>, ExportError> {
+            let text =
+                Build::known().map_or_else(|| "no RocksDB hooked".to_owned(), Build::describe);
+            Ok(env.new_string(text)?)
+        })
+        .resolve::<ThrowRuntimeExAndDefault>()
+}
+
+/// `static native String[] profile(String name)`: RocksDB's option names and values, alternating.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_weir_NativeAgent_profile<'local>(
+    mut unowned: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    name: JString<'local>,
+) -> JObjectArray<'local, JString<'local>> {
+    unowned
+        .with_env(|env| -> Result<_, ExportError> {
+            let profile = Profile::by_name(&name.try_to_string(env)?)?;
+            let texts: Vec<&str> = profile
+                .db_options()
+                .iter()
+                .flat_map(|&(option, value)| [option, value])
+                .collect();
+            let array = JObjectArray::<JString<'_>>::new(env, texts.len(), JString::null())?;
+            for (index, text) in texts.into_iter().enumerate() {
+                let text = env.new_string(text)?;
+                array.set_element(env, index, &text)?;
+            }
+            Ok(array)
+        })
+        .resolve::<ThrowRuntimeExAndDefault>()
+}
+
+/// Starts the agent of this process, or finds it running; the base URL of its HTTP server.
+fn start(settings: Settings, class: Global<JClass<'static>>) -> Result<String, ExportError> {
+    if !pin_own_library() {
+        return Err(ExportError::NotPinned);
+    }
+    let (agent, is_new) = Agent::global(|| {
+        Agent::new(
+            settings,
+            Box::new(move |level, message| log_to_jvm(&class, level, message)),
+        )
+    });
+    if is_new {
+        collector::start(agent.clone())?;
+        let url = match exporter::bind(agent) {
+            Some(listener) => {
+                let port = listener.local_addr()?.port();
+                let url = format!("http://{}:{port}", agent.settings.advertised_host());
+                exporter::start(agent.clone(), listener, url.clone())?;
+                url
+            }
+            None => String::new(),
+        };
+        agent.note_url(url);
+    }
+    Ok(agent.url())
+}
+
+/// Calls `NativeAgent.log(int, String)`. A log line that cannot be written is lost: there is nobody to tell.
+fn log_to_jvm(class: &Global<JClass<'static>>, level: LogLevel, message: &str) {
+    let _: Result<(), JniError> = JavaVM::singleton().and_then(|vm| {
+        vm.attach_current_thread_for_scope(|env| {
+            let message = env.new_string(message)?;
+            env.call_static_method(
+                class,
+                jni_str!("log"),
+                jni_sig!((jint, JString) -> ()),
+                &[(level as i32).into(), (&message).into()],
+            )?;
+            Ok(())
+        })
+    });
+}
+
+fn pairs(
+    env: &mut Env<'_>,
+    keys_and_values: &JObjectArray<'_, JString<'_>>,
+) -> Result<Vec<(String, String)>, ExportError> {
+    let count = keys_and_values.len(env)?;
+    if count % 2 != 0 {
+        return Err(ExportError::OddSettings(count));
+    }
+    let mut texts = Vec::with_capacity(count);
+    for index in 0..count {
+        let text = keys_and_values.get_element(env, index)?;
+        texts.push(text.try_to_string(env)?);
+    }
+    Ok(texts
+        .chunks_exact(2)
+        .map(|pair| (pair[0].clone(), pair[1].clone()))
+        .collect())
+}
+
+const _: fn(&Arc<Agent>) = |agent| {
+    fn is_shared<T: Send + Sync>(_: &T) {}
+    is_shared(agent);
+};
