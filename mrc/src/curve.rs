@@ -19,8 +19,8 @@ pub struct CurvePoint {
 
 /// A miss ratio curve: points in ascending `bytes`, `miss_ratio` never rising.
 ///
-/// Between points it is linear; it starts at a ratio of 1 with no cache at all, and beyond its last point it is flat. A curve
-/// without points is 1 everywhere.
+/// Between points it is linear; it starts at a ratio of 1 with no cache at all (unless a point at 0 bytes says otherwise), and
+/// beyond its last point it is flat. A curve without points is 1 everywhere.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedCurve")]
 pub struct MissRatioCurve {
@@ -85,12 +85,6 @@ pub enum CurveError {
         miss_ratio: f64,
         /// The ratio before it.
         before: f64,
-    },
-    /// Without any cache every look-up misses.
-    #[error("point 0 of the curve: miss ratio {miss_ratio} at 0 bytes; expected 1")]
-    HitsWithoutCache {
-        /// The ratio.
-        miss_ratio: f64,
     },
 }
 
@@ -164,9 +158,6 @@ impl MissRatioCurve {
                     miss_ratio,
                     before: before.miss_ratio,
                 });
-            }
-            if bytes == 0 && miss_ratio < 1.0 {
-                return Err(CurveError::HitsWithoutCache { miss_ratio });
             }
             before = *point;
         }

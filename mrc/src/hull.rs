@@ -2,9 +2,10 @@
 
 use crate::CurvePoint;
 
-/// Points of the hull, the origin first. Points that lie on a line with their neighbours are left out.
+/// Points of the hull, the one without a cache first. Points that lie on a line with their neighbours are left out.
 pub(crate) fn lower_convex_hull(points: &[CurvePoint]) -> Vec<CurvePoint> {
-    let mut hull = vec![CurvePoint::ORIGIN];
+    let start = points.first().filter(|p| p.bytes == 0);
+    let mut hull = vec![start.copied().unwrap_or(CurvePoint::ORIGIN)];
     for point in points.iter().filter(|p| p.bytes > 0) {
         while let [.., before, last] = hull[..] {
             if slope(&before, &last) < slope(&last, point) {
