@@ -1,0 +1,127 @@
+/** The command line of the job. */
+package io.weir.nexmark;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** Every option has a value, separated by a space, but {@code --wait}; an unknown one is refused. */
+final class JobArguments {
+
+    static final String USAGE =
+            "Usage: nexmark-flink.jar [--queries q20,q18] [--rate EVENTS_PER_SECOND|max] [--events N (0: no end)]\n"
+                    + "  [--parallelism P] [--sink blackhole|print|filesystem] [--output DIR (filesystem)] [--seed S]\n"
+                    + "  [--job-name NAME] [--set CONNECTOR_OPTION=VALUE]... [--conf FLINK_KEY=VALUE]... [--wait]";
+
+    private static final Set<String> SINKS = Set.of("blackhole", "print", "filesystem");
+
+    List<String> queries = List.of("q20", "q18");
+    String sink = "blackhole";
+    String output;
+    String jobName;
+    /** 0: Flink's default. */
+    int parallelism;
+
+    boolean wait;
+    final Map<String, String> connectorOptions = new LinkedHashMap<>();
+    final Map<String, String> flinkOptions = new LinkedHashMap<>();
+
+    /**
+     * @throws IllegalArgumentException naming the argument and what would be right
+     */
+    static JobArguments parse(String... args) {
+        JobArguments parsed = new JobArguments();
+        for (int i = 0; i < args.length; i++) {
+            if (args[i].equals("--wait")) {
+                parsed.wait = true;
+            } else if (i + 1 == args.length) {
+                throw new IllegalArgumentException(args[i] + " is unknown or lacks its value.\n" + USAGE);
+            } else {
+                parsed.put(args[i], args[++i]);
+            }
+        }
+        parsed.check();
+        return parsed;
+    }
+
+    private void put(String name, String value) {
+        switch (name) {
+            case "--queries":
+                queries = new ArrayList<>(Arrays.asList(value.split(",")));
+                break;
+            case "--rate":
+                if (value.equals("max")) {
+                    connectorOptions.put("max-emit-speed", "true");
+                } else {
+                    connectorOptions.put("next-event.rate", String.valueOf(number(name, value, 1)));
+                }
+                break;
+            case "--events":
+                connectorOptions.put("events.num", String.valueOf(number(name, value, 0)));
+                break;
+            case "--seed":
+                connectorOptions.put("seed", String.valueOf(number(name, value, Long.MIN_VALUE)));
+                break;
+            case "--parallelism":
+                parallelism = (int) number(name, value, 1);
+                break;
+            case "--sink":
+                sink = value;
+                break;
+            case "--output":
+                output = value;
+                break;
+            case "--job-name":
+                jobName = value;
+                break;
+            case "--set":
+                putPair(name, value, connectorOptions);
+                break;
+            case "--conf":
+                putPair(name, value, flinkOptions);
+                break;
+            default:
+                throw new IllegalArgumentException("Unknown argument " + name + ".\n" + USAGE);
+        }
+    }
+
+    private void check() {
+        if (!SINKS.contains(sink)) {
+            throw new IllegalArgumentException("--sink is '" + sink + "'; expected one of " + SINKS + ".");
+        }
+        if (sink.equals("filesystem") != (output != null)) {
+            throw new IllegalArgumentException("--sink filesystem and --output DIR go together.");
+        }
+        if (sink.equals("filesystem") && queries.contains("q18")) {
+            throw new IllegalArgumentException(
+                    "q18 replaces rows it has written, which files cannot; use --sink blackhole or print, or leave q18 out.");
+        }
+        if (jobName == null) {
+            jobName = "Nexmark " + String.join(", ", queries);
+        }
+    }
+
+    private static void putPair(String name, String value, Map<String, String> target) {
+        int equals = value.indexOf('=');
+        if (equals < 1) {
+            throw new IllegalArgumentException(name + " is '" + value + "'; expected key=value.");
+        }
+        target.put(value.substring(0, equals), value.substring(equals + 1));
+    }
+
+    private static long number(String name, String value, long least) {
+        try {
+            long number = Long.parseLong(value);
+            if (number >= least) {
+                return number;
+            }
+        } catch (NumberFormatException e) {
+            // Reported below, as a number that is too small is.
+        }
+        throw new IllegalArgumentException(
+                name + " is '" + value + "'; expected a whole number" + (least > 0 ? " of at least " + least : "") + ".");
+    }
+}

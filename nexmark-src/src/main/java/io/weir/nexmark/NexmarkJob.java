@@ -1,0 +1,70 @@
+/** Runs Nexmark queries on generated events as one Flink job. */
+package io.weir.nexmark;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.table.api.EnvironmentSettings;
+import org.apache.flink.table.api.StatementSet;
+import org.apache.flink.table.api.TableEnvironment;
+import org.apache.flink.table.api.TableResult;
+
+/**
+ * All queries read the same events through one source. Submits and returns, so it works through {@code flink run} as well as
+ * through the REST interface; with {@code --wait} it waits for the end.
+ */
+public final class NexmarkJob {
+
+    public static void main(String[] args) throws Exception {
+        JobArguments arguments = JobArguments.parse(args);
+        TableResult result = submit(arguments);
+        if (arguments.wait) {
+            result.await();
+        }
+    }
+
+    static TableResult submit(JobArguments arguments) {
+        return statements(arguments).execute();
+    }
+
+    /** How Flink would run it. */
+    static String explain(JobArguments arguments) {
+        return statements(arguments).explain();
+    }
+
+    private static StatementSet statements(JobArguments arguments) {
+        Configuration configuration = new Configuration();
+        configuration.setString("pipeline.name", arguments.jobName);
+        if (arguments.parallelism > 0) {
+            configuration.setString("parallelism.default", String.valueOf(arguments.parallelism));
+        }
+        arguments.flinkOptions.forEach(configuration::setString);
+        TableEnvironment tables =
+                TableEnvironment.create(
+                        EnvironmentSettings.newInstance()
+                                .inStreamingMode()
+                                .withConfiguration(configuration)
+                                .build());
+        QueryScript.events(arguments.connectorOptions).forEach(tables::executeSql);
+        StatementSet inserts = tables.createStatementSet();
+        for (String query : arguments.queries) {
+            List<String> statements = QueryScript.query(query, sink(arguments, query));
+            tables.executeSql(statements.get(0));
+            inserts.addInsertSql(statements.get(1));
+        }
+        return inserts;
+    }
+
+    private static Map<String, String> sink(JobArguments arguments, String query) {
+        Map<String, String> options = new LinkedHashMap<>();
+        options.put("connector", arguments.sink);
+        if (arguments.sink.equals("filesystem")) {
+            options.put("path", arguments.output + "/" + query);
+            options.put("format", "csv");
+        }
+        return options;
+    }
+
+    private NexmarkJob() {}
+}
