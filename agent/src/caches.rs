@@ -200,6 +200,12 @@ impl Caches {
         }
     }
 
+    /// Hooks made so far: those in use and those that wait for their cache to be destroyed.
+    #[must_use]
+    pub fn hooks(&self) -> usize {
+        self.entries.len() + self.retired.len()
+    }
+
     /// A hook whose cache RocksDB has destroyed, so that no thread can be inside it.
     fn recycled(&mut self) -> Option<&'static HookedVtable> {
         let position = self

@@ -1,0 +1,295 @@
+//! The native lab: Flink's own RocksDB, opened without a JVM and driven through its C API.
+#![allow(unsafe_code, reason = "C API of a library opened at run time")]
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::{Mutex, MutexGuard};
+use weir_agent::agent::Agent;
+use weir_agent::collector;
+use weir_agent::frocksdb::Library;
+use weir_agent::identity;
+use weir_agent::settings::Settings;
+use weir_protocol::CacheId;
+
+/// What the lab's agent may spend on caches.
+pub const CACHE_BUDGET: u64 = 256 << 20;
+
+type Pointer = *mut c_void;
+
+/// Flink's RocksDB library.
+pub fn library() -> &'static Library {
+    static LIBRARY: OnceLock<Library> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/get_rocksdbjni.sh");
+        let output = Command::new(script).output().expect(script);
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let path = String::from_utf8(output.stdout).expect("a path");
+        // SAFETY: the file comes from Flink's distribution.
+        unsafe { Library::open(path.trim()) }.expect("Flink's RocksDB library loads")
+    })
+}
+
+/// The one agent of this process, and the right to use it alone.
+pub fn agent() -> (Arc<Agent>, MutexGuard<'static, ()>) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let turn = TURN.lock();
+    library();
+    let (agent, is_new) = Agent::global(|| {
+        let pairs = [
+            ("budget-bytes", (2 * CACHE_BUDGET).to_string()),
+            ("half-life-ms", "20000".to_owned()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value));
+        let log = |level, message: &str| eprintln!("{level:?}: {message}");
+        Agent::new(Settings::parse(&pairs).expect("settings"), Box::new(log))
+    });
+    if is_new {
+        collector::start(agent.clone()).expect("a thread");
+    }
+    (agent.clone(), turn)
+}
+
+fn function(name: &str) -> usize {
+    library().address(name).unwrap_or_else(|| panic!("{name}"))
+}
+
+/// A C function by name, called with pointers and integers.
+macro_rules! call {
+    ($name:literal ( $($argument:expr => $type:ty),* ) -> $result:ty) => {{
+        // SAFETY: the signature is that of RocksDB's `c.h`.
+        unsafe {
+            let function: unsafe extern "C" fn($($type),*) -> $result = std::mem::transmute(function($name));
+            function($($argument),*)
+        }
+    }};
+}
+
+/// A `std::shared_ptr<rocksdb::Cache>`, made as RocksJava makes it for `new LRUCache(capacity, 0, false, 0.0)`.
+#[derive(Debug)]
+pub struct Cache {
+    pub shared: Box<[usize; 2]>,
+}
+
+impl Cache {
+    /// One shard, no high-priority pool: a pure LRU.
+    pub fn new(capacity_bytes: usize) -> Self {
+        type NewLruCache = unsafe extern "C" fn(
+            *mut [usize; 2],
+            usize,
+            c_int,
+            bool,
+            f64,
+            *const [usize; 2],
+            bool,
+            c_int,
+        ) -> Pointer;
+        let name = "_ZN7rocksdb11NewLRUCacheEmibdSt10shared_ptrINS_15MemoryAllocatorEEbNS_25CacheMetadataChargePolicyE";
+        let mut shared = Box::new([0; 2]);
+        let no_allocator = [0; 2];
+        // SAFETY: non-trivial arguments and results go by address.
+        unsafe {
+            let make: NewLruCache = std::mem::transmute(function(name));
+            make(
+                &raw mut *shared,
+                capacity_bytes,
+                0,
+                false,
+                0.0,
+                &raw const no_allocator,
+                false,
+                1,
+            );
+        }
+        assert_ne!(shared[0], 0);
+        Self { shared }
+    }
+
+    pub fn handle(&self) -> Pointer {
+        (&raw const *self.shared).cast_mut().cast()
+    }
+
+    /// Gives the cache to an agent, as `WeirOptionsFactory` does, on the thread that will use it.
+    pub fn register(&self, agent: &Agent, thread_name: &str) -> CacheId {
+        let operator = identity::operator_of_thread(thread_name, "0123");
+        // SAFETY: the cache is live, and the tests release it before they drop it.
+        unsafe {
+            agent
+                .caches
+                .lock()
+                .register(self.handle(), operator, agent.estimator_config())
+        }
+        .expect("the known build is accepted")
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        let copy = Box::into_raw(std::mem::replace(&mut self.shared, Box::new([0; 2])));
+        // `rocksdb_cache_destroy` also frees the pointer itself, with the C++ allocator: both are malloc here.
+        call!("rocksdb_cache_destroy"(copy.cast() => Pointer) -> ());
+    }
+}
+
+/// A database on one cache.
+#[derive(Debug)]
+pub struct Database {
+    db: Pointer,
+    options: Pointer,
+    table_options: Pointer,
+    read: Pointer,
+    write: Pointer,
+    flush: Pointer,
+    _directory: tempfile::TempDir,
+}
+
+// SAFETY: RocksDB's databases are thread-safe.
+unsafe impl Sync for Database {}
+// SAFETY: as above.
+unsafe impl Send for Database {}
+
+impl Database {
+    /// Index and filter blocks in the cache, Bloom filters on, small files.
+    pub fn open(cache: &Cache) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let options = call!("rocksdb_options_create"() -> Pointer);
+        call!("rocksdb_options_set_create_if_missing"(options => Pointer, 1 => u8) -> ());
+        call!("rocksdb_options_enable_statistics"(options => Pointer) -> ());
+        call!("rocksdb_options_set_write_buffer_size"(options => Pointer, 4 << 20 => usize) -> ());
+        call!("rocksdb_options_set_target_file_size_base"(options => Pointer, 4 << 20 => u64) -> ());
+        call!("rocksdb_options_set_compression"(options => Pointer, 0 => c_int) -> ());
+        let table_options = call!("rocksdb_block_based_options_create"() -> Pointer);
+        call!("rocksdb_block_based_options_set_block_cache"(table_options => Pointer, cache.handle() => Pointer) -> ());
+        call!("rocksdb_block_based_options_set_cache_index_and_filter_blocks"(table_options => Pointer, 1 => u8) -> ());
+        call!("rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority"(table_options => Pointer, 1 => u8) -> ());
+        let bloom = call!("rocksdb_filterpolicy_create_bloom_full"(10 => c_int) -> Pointer);
+        call!("rocksdb_block_based_options_set_filter_policy"(table_options => Pointer, bloom => Pointer) -> ());
+        call!("rocksdb_options_set_block_based_table_factory"(options => Pointer, table_options => Pointer) -> ());
+        let path = CString::new(directory.path().to_str().expect("UTF-8")).expect("no NUL");
+        let mut error: *mut c_char = std::ptr::null_mut();
+        let db = call!("rocksdb_open"(options => Pointer, path.as_ptr() => *const c_char, &raw mut error => *mut *mut c_char) -> Pointer);
+        check(error);
+        Self {
+            db,
+            options,
+            table_options,
+            read: call!("rocksdb_readoptions_create"() -> Pointer),
+            write: call!("rocksdb_writeoptions_create"() -> Pointer),
+            flush: call!("rocksdb_flushoptions_create"() -> Pointer),
+            _directory: directory,
+        }
+    }
+
+    pub fn put(&self, key: u64, value: &[u8]) {
+        let key = key.to_be_bytes();
+        let mut error: *mut c_char = std::ptr::null_mut();
+        call!("rocksdb_put"(
+            self.db => Pointer, self.write => Pointer,
+            key.as_ptr() => *const u8, key.len() => usize,
+            value.as_ptr() => *const u8, value.len() => usize,
+            &raw mut error => *mut *mut c_char
+        ) -> ());
+        check(error);
+    }
+
+    /// Length of the value, if there is one.
+    pub fn get(&self, key: u64) -> Option<usize> {
+        let key = key.to_be_bytes();
+        let mut error: *mut c_char = std::ptr::null_mut();
+        let mut length = 0_usize;
+        let value = call!("rocksdb_get"(
+            self.db => Pointer, self.read => Pointer,
+            key.as_ptr() => *const u8, key.len() => usize,
+            &raw mut length => *mut usize,
+            &raw mut error => *mut *mut c_char
+        ) -> Pointer);
+        check(error);
+        if value.is_null() {
+            return None;
+        }
+        call!("rocksdb_free"(value => Pointer) -> ());
+        Some(length)
+    }
+
+    pub fn flush(&self) {
+        let mut error: *mut c_char = std::ptr::null_mut();
+        call!("rocksdb_flush"(self.db => Pointer, self.flush => Pointer, &raw mut error => *mut *mut c_char) -> ());
+        check(error);
+    }
+
+    /// Compacts everything, and returns when that is done.
+    pub fn compact(&self) {
+        let none = std::ptr::null::<u8>();
+        call!("rocksdb_compact_range"(self.db => Pointer, none => *const u8, 0 => usize, none => *const u8, 0 => usize) -> ());
+    }
+
+    /// One of RocksDB's own counters, such as `rocksdb.block.cache.hit`.
+    pub fn ticker(&self, name: &str) -> u64 {
+        let text =
+            call!("rocksdb_options_statistics_get_string"(self.options => Pointer) -> *mut c_char);
+        // SAFETY: a C string, freed below.
+        let statistics = unsafe { CStr::from_ptr(text) }
+            .to_string_lossy()
+            .into_owned();
+        call!("rocksdb_free"(text.cast() => Pointer) -> ());
+        statistics
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(" COUNT : "))
+            .unwrap_or_else(|| panic!("{name} in {statistics}"))
+            .trim()
+            .parse()
+            .expect("a number")
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        call!("rocksdb_close"(self.db => Pointer) -> ());
+        call!("rocksdb_options_destroy"(self.options => Pointer) -> ());
+        call!("rocksdb_block_based_options_destroy"(self.table_options => Pointer) -> ());
+        call!("rocksdb_readoptions_destroy"(self.read => Pointer) -> ());
+        call!("rocksdb_writeoptions_destroy"(self.write => Pointer) -> ());
+        call!("rocksdb_flushoptions_destroy"(self.flush => Pointer) -> ());
+    }
+}
+
+fn check(error: *mut c_char) {
+    if !error.is_null() {
+        // SAFETY: a C string.
+        panic!("{}", unsafe { CStr::from_ptr(error) }.to_string_lossy());
+    }
+}
+
+/// Keys of a skewed distribution: a power of a uniform number, so that low ones are common.
+#[derive(Debug)]
+pub struct SkewedKeys {
+    state: u64,
+    keys: u64,
+    exponent: f64,
+}
+
+impl SkewedKeys {
+    pub fn new(seed: u64, keys: u64, exponent: f64) -> Self {
+        Self {
+            state: seed | 1,
+            keys,
+            exponent,
+        }
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        let uniform = (self.state >> 11) as f64 / (1_u64 << 53) as f64;
+        let rank = (uniform.powf(self.exponent) * self.keys as f64) as u64;
+        // Spread over the key space, or popular keys would all lie in the same blocks.
+        rank.wrapping_mul(0x9e37_79b9_7f4a_7c15) % self.keys
+    }
+}
