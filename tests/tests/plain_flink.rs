@@ -20,6 +20,8 @@ fn a_dropped_cluster_leaves_no_process_and_no_folder() {
 fn a_bounded_query_runs_on_stock_flink() {
     let cluster = Cluster::start(&ClusterOptions::without_weir().unwrap()).unwrap();
     let job = NexmarkJob {
+        // q18 corrects earlier answers, which files cannot take.
+        queries: vec!["q20"],
         events: 50_000,
         output: Some(cluster.state().subdir("out").unwrap()),
         ..NexmarkJob::q20_and_q18(50_000)
