@@ -1,1 +1,34 @@
-//! The controller daemon and command line.
+//! The `weir` program: observe, decide, guard, act, record, show.
+//!
+//! ```text
+//! fleet --poll--> observe --> Snapshot --weir-scaling--> Plan --> act --> history
+//!    ^                                                     |               |
+//!    +-- POST /v1/agents           status, metrics <-------+---- resume <--+
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod act;
+pub mod advise;
+pub mod agent_client;
+pub mod cli;
+pub mod clock;
+pub mod cycle;
+pub mod daemon;
+pub mod duration;
+pub mod effect;
+pub mod fleet;
+pub mod flink;
+pub mod history;
+pub mod memory;
+pub mod metrics;
+pub mod observe;
+pub mod policies;
+pub mod server;
+pub mod settings;
+pub mod status;
+pub mod table;
+pub mod top;
+
+mod failure;
+
+pub use failure::Failure;

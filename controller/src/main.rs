@@ -1,0 +1,64 @@
+//! `weir`: the controller daemon and command line. Exit code 0 done, 1 failed, 64 bad usage or configuration.
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use tracing_subscriber::EnvFilter;
+use weir_controller::cli::{Cli, Command};
+use weir_controller::{Failure, advise, daemon, top};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come as errors too; a closed pipe is no reason to complain about either.
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+                _ => ExitCode::from(Failure::USAGE),
+            };
+        }
+    };
+    log_to_stderr();
+    match execute(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("weir: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::Failed(e.into()))?;
+    match command {
+        Command::Run(args) => {
+            let settings = args.settings()?;
+            runtime.block_on(daemon::run(settings, daemon::signalled()))
+        }
+        Command::Advise(args) => {
+            let json = args.json;
+            let settings = args.settings()?;
+            runtime.block_on(advise::advise(&settings, json, &mut io::stdout()))
+        }
+        Command::Top(args) => {
+            let options = args.options()?;
+            runtime.block_on(top::top(&options, daemon::signalled()))
+        }
+    }
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(false)
+        .init();
+}

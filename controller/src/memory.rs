@@ -1,0 +1,213 @@
+//! What the controller knows from before: sizes that were in force, and which caches it has already looked after.
+//!
+//! Fail static: while no controller runs, sizes stay. A restarted controller replays its history into this memory; a cache that it
+//! sees for the first time in its present life gets back the size its operator subtask had.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use weir_scaling::{
+    CacheState, Change, History, OperatorKey, TaskManagerPlan, TaskManagerState, restore,
+};
+
+use crate::act::{OperatorSize, Outcome};
+use crate::history::Line;
+
+/// Sizes by operator subtask, and who has been looked after.
+#[derive(Debug, Default)]
+pub struct Memory {
+    sizes: BTreeMap<OperatorKey, RememberedSize>,
+    /// Plans whose outcome was never written: the controller died between sending and recording.
+    intents: BTreeMap<String, Vec<OperatorSize>>,
+    /// Process and caches that were looked after, by TaskManager.
+    seen: BTreeMap<String, (u32, BTreeSet<u64>)>,
+    history: History,
+    next_decision: u64,
+}
+
+/// A size that was in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RememberedSize {
+    /// Whose.
+    pub operator: OperatorKey,
+    /// Capacity.
+    pub bytes: u64,
+    /// When the operator subtask was last seen, in milliseconds since the Unix epoch.
+    pub seen_at_ms: u64,
+}
+
+/// What a TaskManager needs before a policy may look at it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Resume {
+    /// Nothing.
+    Nothing,
+    /// Its remembered sizes are in force already.
+    InForce(Vec<OperatorSize>),
+    /// These sizes have to be restored.
+    Restore(TaskManagerPlan),
+}
+
+// === impl Memory ===
+
+impl Memory {
+    /// Operators that were not seen for so long are forgotten: their job is gone.
+    const FORGET_AFTER_MS: u64 = 7 * 24 * 3600 * 1000;
+
+    /// Takes one line of the history in.
+    pub fn replay(&mut self, line: &Line) {
+        match line {
+            Line::Started { .. } | Line::Effect { .. } => {}
+            Line::Remembered {
+                sizes,
+                history,
+                next_decision,
+                ..
+            } => {
+                let entry = |s: &RememberedSize| (s.operator.clone(), s.clone());
+                self.sizes = sizes.iter().map(entry).collect();
+                self.history = history.clone();
+                self.next_decision = *next_decision;
+                self.intents.clear();
+            }
+            Line::Decision {
+                decision,
+                acting,
+                plan,
+                ..
+            } => {
+                self.next_decision = self.next_decision.max(decision + 1);
+                let plans = plan.task_managers.iter();
+                for tm in plans.filter(|tm| *acting && tm.verdict.changes_sizes()) {
+                    let sizes = tm.caches.iter().map(|c| OperatorSize {
+                        operator: c.operator.clone(),
+                        bytes: c.to_bytes,
+                    });
+                    self.intents.insert(tm.tm_id.clone(), sizes.collect());
+                }
+            }
+            Line::Outcome { at_ms, outcome, .. } => self.learn(outcome, *at_ms),
+        }
+    }
+
+    /// Takes an outcome in: sizes in force are remembered, and a change starts the cool-down.
+    pub fn learn(&mut self, outcome: &Outcome, at_ms: u64) {
+        use crate::act::ActResult::{Advised, Applied, Failed, FoundInForce, Refused, Stale};
+        self.intents.remove(&outcome.tm_id);
+        match outcome.result {
+            // A failed act may have changed something all the same.
+            Applied | Failed => {
+                let changes = &mut self.history.last_changes;
+                changes.insert(outcome.tm_id.clone(), Change { at_ms });
+            }
+            FoundInForce | Advised | Refused | Stale => {}
+        }
+        if outcome.result.in_force() {
+            self.remember(&outcome.sizes, at_ms);
+        }
+    }
+
+    /// What policies may know of the past.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The number of the next decision, each given out once.
+    pub fn number_decision(&mut self) -> u64 {
+        self.next_decision += 1;
+        self.next_decision - 1
+    }
+
+    /// What has to happen to a TaskManager first, for caches not looked after yet.
+    pub fn resume(&mut self, tm: &TaskManagerState, at_ms: u64) -> Resume {
+        self.settle_intent(tm, at_ms);
+        let unseen = |c: &&CacheState| !self.was_seen(tm, c.id);
+        let sizes: BTreeMap<OperatorKey, u64> = tm
+            .caches
+            .iter()
+            .filter(unseen)
+            .filter_map(|c| self.sizes.get_key_value(&c.operator))
+            .map(|(operator, size)| (operator.clone(), size.bytes))
+            .collect();
+        if sizes.is_empty() {
+            self.mark_seen(tm);
+            return Resume::Nothing;
+        }
+        if let Some(plan) = restore(tm, &sizes) {
+            return Resume::Restore(plan);
+        }
+        self.mark_seen(tm);
+        let in_force = |c: &&CacheState| sizes.get(&c.operator) == Some(&c.capacity_bytes);
+        let found: Vec<_> = tm.caches.iter().filter(in_force).map(size_of).collect();
+        if found.is_empty() {
+            tracing::warn!(
+                tm_id = tm.tm_id,
+                "the remembered sizes do not fit the budget any more and are not restored"
+            );
+            return Resume::Nothing;
+        }
+        Resume::InForce(found)
+    }
+
+    /// The caches of this TaskManager need no further look.
+    pub fn mark_seen(&mut self, tm: &TaskManagerState) {
+        let ids = tm.caches.iter().map(|c| c.id).collect();
+        self.seen.insert(tm.tm_id.clone(), (tm.pid, ids));
+    }
+
+    /// Notes that these operator subtasks are alive.
+    pub fn touch<'a>(&mut self, alive: impl Iterator<Item = &'a OperatorKey>, at_ms: u64) {
+        for operator in alive {
+            if let Some(size) = self.sizes.get_mut(operator) {
+                size.seen_at_ms = at_ms;
+            }
+        }
+    }
+
+    /// All of it in one line, so that older ones may be rotated away.
+    #[must_use]
+    pub fn line(&self, at_ms: u64) -> Line {
+        let recent =
+            |s: &&RememberedSize| at_ms.saturating_sub(s.seen_at_ms) < Self::FORGET_AFTER_MS;
+        Line::Remembered {
+            at_ms,
+            sizes: self.sizes.values().filter(recent).cloned().collect(),
+            history: self.history.clone(),
+            next_decision: self.next_decision,
+        }
+    }
+
+    fn was_seen(&self, tm: &TaskManagerState, id: u64) -> bool {
+        let seen = self.seen.get(&tm.tm_id);
+        seen.is_some_and(|(pid, ids)| *pid == tm.pid && ids.contains(&id))
+    }
+
+    fn remember(&mut self, sizes: &[OperatorSize], seen_at_ms: u64) {
+        for OperatorSize { operator, bytes } in sizes {
+            let size = RememberedSize {
+                operator: operator.clone(),
+                bytes: *bytes,
+                seen_at_ms,
+            };
+            self.sizes.insert(operator.clone(), size);
+        }
+    }
+
+    /// A plan without an outcome counts as applied if what it wanted is what is there.
+    fn settle_intent(&mut self, tm: &TaskManagerState, at_ms: u64) {
+        let Some(intent) = self.intents.remove(&tm.tm_id) else {
+            return;
+        };
+        let is_there = |wanted: &OperatorSize| tm.caches.iter().any(|c| size_of(c) == *wanted);
+        if intent.iter().all(is_there) {
+            self.remember(&intent, at_ms);
+        }
+    }
+}
+
+fn size_of(cache: &CacheState) -> OperatorSize {
+    OperatorSize {
+        operator: cache.operator.clone(),
+        bytes: cache.capacity_bytes,
+    }
+}

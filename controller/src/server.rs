@@ -1,0 +1,97 @@
+//! The controller's HTTP surface.
+//!
+//! | request | body | answer |
+//! |---|---|---|
+//! | `POST /v1/agents` | announcement | 204; 400 with a reason |
+//! | `GET /v1/status` | - | everything known, JSON |
+//! | `GET /metrics` | - | Prometheus text |
+//! | `GET /healthz` | - | 200; 503 when no cycle was finished for too long |
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use parking_lot::Mutex;
+use serde_json::json;
+use weir_protocol::Announcement;
+
+use crate::fleet::Fleet;
+use crate::metrics::Metrics;
+use crate::status::Status;
+
+/// What the loop and the server share; locks are held for moments only, never across an await.
+#[derive(Debug)]
+pub struct Shared {
+    /// Known agents.
+    pub fleet: Mutex<Fleet>,
+    /// As of the last cycle.
+    pub status: Mutex<Status>,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// End of the last cycle.
+    pub last_cycle: Mutex<Instant>,
+    /// No cycle for so long means that the loop is stuck.
+    pub stuck_after: Duration,
+}
+
+/// The routes.
+pub fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/v1/agents", post(announce))
+        .route("/v1/status", get(status))
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(healthz))
+        .with_state(shared)
+}
+
+async fn announce(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    let refused = |message: String| {
+        (StatusCode::BAD_REQUEST, Json(json!({ "message": message }))).into_response()
+    };
+    let announcement: Announcement = match serde_json::from_slice(&body) {
+        Ok(announcement) => announcement,
+        Err(error) => return refused(format!("not an announcement: {error}")),
+    };
+    let known = shared.fleet.lock().announce(&announcement);
+    match known {
+        Ok(new) => {
+            if new {
+                let Announcement { tm_id, url, .. } = announcement;
+                tracing::info!(tm_id, url, "agent announced itself");
+            }
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(error) => {
+            tracing::warn!("announcement refused: {error:#}");
+            refused(format!("{error:#}"))
+        }
+    }
+}
+
+async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
+    Json(shared.status.lock().clone())
+}
+
+async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    match shared.metrics.text() {
+        Ok(text) => {
+            let kind = "text/plain; version=0.0.4; charset=utf-8";
+            ([(header::CONTENT_TYPE, kind)], text).into_response()
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")).into_response(),
+    }
+}
+
+async fn healthz(State(shared): State<Arc<Shared>>) -> (StatusCode, String) {
+    let idle = shared.last_cycle.lock().elapsed();
+    if idle > shared.stuck_after {
+        let message = format!("no cycle was finished for {} s\n", idle.as_secs());
+        return (StatusCode::SERVICE_UNAVAILABLE, message);
+    }
+    (StatusCode::OK, "ok\n".to_owned())
+}
