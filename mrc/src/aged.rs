@@ -14,7 +14,7 @@ pub(crate) const TICKS_PER_HALF_LIFE: u32 = 64;
 /// After so many half-lives the gain starts again at 1, long before it could overflow.
 const RESCALE_AFTER_HALF_LIVES: u32 = 64;
 
-/// Booked look-ups by reuse distance and key group, and exact look-ups beside them, all aged alike.
+/// Booked look-ups by real outcome, reuse distance and key group, and exact counts beside them, all aged alike.
 #[derive(Debug, Clone)]
 pub(crate) struct AgedBookings {
     /// `None`: nothing ages, and the tick stays 0.
@@ -24,10 +24,14 @@ pub(crate) struct AgedBookings {
     /// Tick at which the gain was 1.
     base_tick: u32,
     gain: f64,
-    /// Bin-major: the groups of a bin lie side by side.
-    weights: Box<[f64]>,
+    /// Look-ups that hit in the real cache, bin by bin; the groups of a bin lie side by side.
+    hits: Box<[f64]>,
+    /// Look-ups that missed, likewise.
+    misses: Box<[f64]>,
     /// Exact look-ups.
     lookups: f64,
+    /// Exact look-ups that missed, where they are told.
+    exact_misses: f64,
     /// Sampled look-ups.
     samples: f64,
     /// Sampled look-ups, each with its weight.
@@ -47,8 +51,10 @@ impl AgedBookings {
             next_tick_at: tick_length.unwrap_or(Duration::MAX),
             base_tick: 0,
             gain: 1.0,
-            weights: vec![0.0; bins::COUNT * GROUPS].into_boxed_slice(),
+            hits: vec![0.0; bins::COUNT * GROUPS].into_boxed_slice(),
+            misses: vec![0.0; bins::COUNT * GROUPS].into_boxed_slice(),
             lookups: 0.0,
+            exact_misses: 0.0,
             samples: 0.0,
             weight: 0.0,
             missed_weight: 0.0,
@@ -87,21 +93,24 @@ impl AgedBookings {
     }
 
     fn scale(&mut self, factor: f64) {
-        self.weights.iter_mut().for_each(|w| *w *= factor);
+        self.hits.iter_mut().for_each(|w| *w *= factor);
+        self.misses.iter_mut().for_each(|w| *w *= factor);
         self.lookups *= factor;
+        self.exact_misses *= factor;
         self.samples *= factor;
         self.weight *= factor;
         self.missed_weight *= factor;
     }
 
-    /// Books exact look-ups.
-    pub(crate) fn add_lookups(&mut self, lookups: u64) {
+    /// Books exact look-ups, and how many of them missed (0 where that is not told).
+    pub(crate) fn add_exact(&mut self, lookups: u64, misses: u64) {
         self.lookups += lookups as f64 * self.gain;
+        self.exact_misses += misses as f64 * self.gain;
     }
 
     /// Counts one sampled look-up that stands for `weight` of them; where it belongs follows by [`Self::book`].
     #[inline]
-    pub(crate) fn count(&mut self, weight: f64, missed: bool) {
+    pub(crate) fn count(&mut self, missed: bool, weight: f64) {
         self.samples += self.gain;
         self.weight += weight * self.gain;
         if missed {
@@ -111,21 +120,32 @@ impl AgedBookings {
 
     /// Books a weight at a distance.
     #[inline]
-    pub(crate) fn book(&mut self, bin: usize, group: usize, weight: f64) {
-        self.weights[bin * GROUPS + group] += weight * self.gain;
+    pub(crate) fn book(&mut self, missed: bool, bin: usize, group: usize, weight: f64) {
+        let weights = if missed {
+            &mut self.misses
+        } else {
+            &mut self.hits
+        };
+        weights[bin * GROUPS + group] += weight * self.gain;
     }
 
-    /// Weight of a bin, all groups together, not divided by the gain: good for comparison with other bins only.
+    /// Weight of a bin, all groups and outcomes together, not divided by the gain: good for comparison with other bins only.
     pub(crate) fn raw_bin(&self, bin: usize) -> f64 {
-        self.groups(bin).iter().sum()
+        let of = |groups: &[f64]| groups.iter().sum::<f64>();
+        of(self.raw_hits(bin)) + of(self.raw_misses(bin))
     }
 
-    /// Weights of the groups of a bin, not divided by the gain.
-    pub(crate) fn groups(&self, bin: usize) -> &[f64] {
-        &self.weights[bin * GROUPS..(bin + 1) * GROUPS]
+    /// Weights of the groups of a bin that hit, not divided by the gain.
+    pub(crate) fn raw_hits(&self, bin: usize) -> &[f64] {
+        &self.hits[bin * GROUPS..(bin + 1) * GROUPS]
     }
 
-    /// Exact look-ups, not divided by the gain; the sampled weight where none were ever given.
+    /// Weights of the groups of a bin that missed, not divided by the gain.
+    pub(crate) fn raw_misses(&self, bin: usize) -> &[f64] {
+        &self.misses[bin * GROUPS..(bin + 1) * GROUPS]
+    }
+
+    /// Exact look-ups, not divided by the gain; the sampled weight where none were ever told.
     pub(crate) fn raw_lookups(&self) -> f64 {
         if self.lookups > 0.0 {
             self.lookups
@@ -134,15 +154,25 @@ impl AgedBookings {
         }
     }
 
+    /// How many real misses a sampled weight of one that missed stands for: 1, but for the luck of the draw.
+    pub(crate) fn miss_scale(&self) -> f64 {
+        if self.exact_misses > 0.0 && self.missed_weight > 0.0 {
+            self.exact_misses / self.missed_weight
+        } else {
+            1.0
+        }
+    }
+
     /// Aged number of sampled look-ups.
     pub(crate) fn samples(&self) -> f64 {
         self.samples / self.gain
     }
 
-    /// Share of look-ups that missed in the real cache, from the samples' outcomes.
+    /// Share of look-ups that missed in the real cache: exact where that was told, else from the samples' outcomes.
     pub(crate) fn real_miss_ratio(&self) -> Option<f64> {
         let lookups = self.raw_lookups();
-        (lookups > 0.0).then(|| (self.missed_weight / lookups).min(1.0))
+        let misses = self.missed_weight * self.miss_scale();
+        (lookups > 0.0).then(|| (misses / lookups).min(1.0))
     }
 
     /// Share of the booked look-ups that was inferred, not seen: 0 where everything was sampled.
@@ -155,7 +185,7 @@ impl AgedBookings {
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        size_of_val(&*self.weights)
+        size_of_val(&*self.hits) + size_of_val(&*self.misses)
     }
 }
 
@@ -166,8 +196,8 @@ mod tests {
     #[test]
     fn a_booking_halves_with_every_half_life() {
         let mut aged = AgedBookings::new(Some(Duration::from_secs(64)));
-        aged.count(8.0, false);
-        aged.book(3, 0, 8.0);
+        aged.count(false, 8.0);
+        aged.book(false, 3, 0, 8.0);
         for half_lives in [1, 2, 5, 63, 65, 200] {
             aged.advance(Duration::from_secs(64 * half_lives));
             let left = aged.raw_bin(3) / aged.gain;
@@ -176,14 +206,14 @@ mod tests {
         }
         aged.advance(Duration::from_secs(64 * 100_000));
         assert!(aged.samples() < 1e-300);
-        aged.count(1.0, true);
+        aged.count(true, 1.0);
         assert!((aged.samples() - 1.0).abs() < 1e-12);
     }
 
     #[test]
     fn without_a_half_life_nothing_ages() {
         let mut aged = AgedBookings::new(None);
-        aged.count(1.0, true);
+        aged.count(true, 1.0);
         assert!(!aged.advance(Duration::MAX));
         assert!((aged.samples() - 1.0).abs() < 1e-12);
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::aged::{AgedBookings, GROUPS, TICKS_PER_HALF_LIFE};
 use crate::bins;
+use crate::calibration::Calibration;
 use crate::histogram::Totals;
 use crate::readout;
 use crate::stack::BlockStack;
@@ -44,6 +45,7 @@ pub struct Estimator {
     settled: u64,
     /// Tick of the last rise, while its blocks are on probation.
     risen_at: Option<u32>,
+    calibration: Calibration,
     aged: AgedBookings,
     totals: Totals,
 }
@@ -80,6 +82,7 @@ impl Estimator {
             threshold: u64::MAX,
             settled: u64::MAX,
             risen_at: None,
+            calibration: Calibration::new(config.samples),
             aged: AgedBookings::new(config.half_life),
             totals: Totals::new(),
             config,
@@ -108,6 +111,7 @@ impl Estimator {
             return;
         }
         self.advance(now);
+        self.calibration.note_capacity(capacity_bytes);
         let tick = self.aged.tick();
         let books = access.counted && access.hash < self.settled;
         if let Some(id) = self.stack.find(access.hash) {
@@ -119,6 +123,7 @@ impl Estimator {
                 let above = self.scale_up(self.stack.bytes_above(id));
                 self.book_distance(access, above.saturating_add(charge_bytes));
             }
+            self.note_insert(access, charge_bytes);
             if access.refreshes() {
                 self.stack.touch(id, charge_bytes, tick);
             }
@@ -130,18 +135,23 @@ impl Estimator {
             if books {
                 self.book_first_use(access, charge_bytes, capacity_bytes);
             }
+            self.note_insert(access, charge_bytes);
             if access.refreshes() {
                 self.admit(access.hash, charge_bytes, tick);
             }
         }
     }
 
-    /// Tells the exact number of counted look-ups so far; a smaller number than before is ignored. Call it before reading a curve or
-    /// a histogram, after the look-ups it includes were observed. If it is never called, the sampled look-ups are all there is.
+    /// Tells the exact number of counted look-ups so far, and how many of them missed in the real cache. Numbers smaller than before
+    /// are ignored. Call it before reading a curve or a histogram, after the look-ups it includes were observed. If it is never
+    /// called, the sampled look-ups are all there is.
+    pub fn set_counts(&mut self, lookups: u64, misses: u64, now: Duration) {
+        self.set_exact(lookups, Some(misses.min(lookups)), now);
+    }
+
+    /// [`Self::set_counts`] where the misses are not known: the curve is then less precise, above all at the present capacity.
     pub fn set_lookups(&mut self, total: u64, now: Duration) {
-        self.advance(now);
-        let new = self.totals.publish(total);
-        self.aged.add_lookups(new);
+        self.set_exact(total, None, now);
     }
 
     /// The curve of the counted look-ups, aged by the half-life; `None` until (or unless any more) 256 sampled ones are behind it.
@@ -160,8 +170,7 @@ impl Estimator {
         self.aged.samples()
     }
 
-    /// Aged share of look-ups that missed in the real cache, by the sampled outcomes; `None` before the first look-up. What the curve
-    /// says at the real capacity differs from this by the model's error alone.
+    /// Aged share of look-ups that missed in the real cache; `None` before the first look-up.
     #[must_use]
     pub fn measured_miss_ratio(&self) -> Option<f64> {
         self.aged.real_miss_ratio()
@@ -178,6 +187,7 @@ impl Estimator {
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>()
             + self.stack.memory_bytes()
+            + self.calibration.memory_bytes()
             + self.aged.memory_bytes()
             + self.totals.memory_bytes()
     }
@@ -196,6 +206,21 @@ impl Estimator {
         (sampled_bytes as f64 / self.rate()) as u64
     }
 
+    fn set_exact(&mut self, lookups: u64, misses: Option<u64>, now: Duration) {
+        self.advance(now);
+        let (new_lookups, new_misses) = self.totals.publish(lookups, misses);
+        self.aged.add_exact(new_lookups, new_misses);
+        self.calibration.solve(self.aged.miss_scale());
+    }
+
+    #[inline]
+    fn note_insert(&mut self, access: &Access, charge_bytes: u64) {
+        if access.inserts && access.outcome == Outcome::Miss {
+            self.calibration
+                .note_insert(charge_bytes as f64 / self.rate());
+        }
+    }
+
     fn mean_charge_bytes(&self) -> u64 {
         // Blocks on probation have no bytes but are few enough in number not to matter for a guess.
         match self.stack.total_bytes() / self.stack.len().max(1) as u64 {
@@ -211,28 +236,33 @@ impl Estimator {
     #[inline]
     fn book_distance(&mut self, access: &Access, distance_bytes: u64) {
         let weight = 1.0 / self.rate();
+        let missed = access.outcome == Outcome::Miss;
+        self.calibration
+            .record(Some(distance_bytes), missed, weight);
+        let distance_bytes = self.calibration.correct(distance_bytes);
         let bin = bins::bin_of(distance_bytes);
-        self.aged.count(weight, access.outcome == Outcome::Miss);
-        self.aged.book(bin, Self::group(access), weight);
         let finite = (bin != bins::INFINITE).then_some(distance_bytes);
-        self.totals.book(bin, finite, weight);
+        self.aged.count(missed, weight);
+        self.aged.book(missed, bin, Self::group(access), weight);
+        self.totals.book(missed, bin, finite, weight);
     }
 
     fn book_first_use(&mut self, access: &Access, charge_bytes: u64, capacity_bytes: u64) {
         let weight = 1.0 / self.rate();
         let group = Self::group(access);
-        self.aged.count(weight, access.outcome == Outcome::Miss);
-        if access.outcome == Outcome::Miss {
-            self.aged.book(bins::INFINITE, group, weight);
-            self.totals.book(bins::INFINITE, None, weight);
+        let missed = access.outcome == Outcome::Miss;
+        self.calibration.record(None, missed, weight);
+        self.aged.count(missed, weight);
+        if missed {
+            self.aged.book(missed, bins::INFINITE, group, weight);
+            self.totals.book(missed, bins::INFINITE, None, weight);
             return;
         }
         // The last bin that lies within the capacity as a whole, and the first one below the stack.
         let last = bins::bin_of(capacity_bytes.saturating_add(1)).saturating_sub(1);
-        let stack_bytes = self
-            .scale_up(self.stack.total_bytes())
-            .saturating_add(charge_bytes);
-        let first = bins::bin_of(stack_bytes).min(last);
+        let above = self.scale_up(self.stack.total_bytes());
+        let below_stack = self.calibration.correct(above.saturating_add(charge_bytes));
+        let first = bins::bin_of(below_stack).min(last);
         let known: f64 = (first..=last).map(|bin| self.aged.raw_bin(bin)).sum();
         for bin in first..=last {
             let share = if known > 0.0 {
@@ -240,9 +270,9 @@ impl Estimator {
             } else {
                 f64::from(u8::from(bin == last))
             };
-            self.aged.book(bin, group, weight * share);
-            self.totals
-                .book(bin, Some(bins::upper_edge(bin)), weight * share);
+            let (edge, part) = (bins::upper_edge(bin), weight * share);
+            self.aged.book(missed, bin, group, part);
+            self.totals.book(missed, bin, Some(edge), part);
         }
     }
 

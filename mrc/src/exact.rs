@@ -2,7 +2,7 @@
 //!
 //! It keeps every block it has ever seen and grows with them: for tests and offline traces, not for production.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::Access;
 
@@ -23,7 +23,8 @@ pub struct ExactStack {
     /// Bytes by time of last use, as partial sums over ranges of powers of two: `sums[k][i]` covers times `i << k` to `(i + 1) << k`.
     sums: Vec<Vec<u64>>,
     time: usize,
-    distances: BTreeMap<u64, u64>,
+    /// Finite distances of the counted look-ups.
+    distances: Vec<u64>,
     lookups: u64,
 }
 
@@ -55,7 +56,7 @@ impl ExactStack {
         if access.counted {
             self.lookups += 1;
             if let ReuseDistance::Bytes(bytes) = distance {
-                *self.distances.entry(bytes).or_default() += 1;
+                self.distances.push(bytes);
             }
         }
         if access.refreshes() {
@@ -96,10 +97,8 @@ impl ExactStack {
     /// Counted look-ups that would have hit in a cache of this size.
     #[must_use]
     pub fn hits_at(&self, capacity_bytes: u64) -> u64 {
-        self.distances
-            .range(..=capacity_bytes)
-            .map(|(_, n)| n)
-            .sum()
+        let fits = |distance: &&u64| **distance <= capacity_bytes;
+        self.distances.iter().filter(fits).count() as u64
     }
 
     /// Share of counted look-ups that would have missed in a cache of this size; 1 if there were none.

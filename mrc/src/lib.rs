@@ -44,6 +44,7 @@
 mod access;
 mod aged;
 mod bins;
+mod calibration;
 mod curve;
 mod estimator;
 pub mod exact;

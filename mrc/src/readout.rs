@@ -1,10 +1,12 @@
 //! From booked reuse distances to a curve: tails over exact look-ups, with a band.
 //!
-//! The miss ratio at a capacity is the sampled weight *beyond* it over the exact number of look-ups; what was not sampled is near
-//! the top of the stack (the correction of SHARDS-adj). Two errors make the band. Which blocks were sampled: the scatter of the
-//! tails between groups of keys. How many bytes lie between two uses: as many sampled blocks as that is, so precise the distance;
-//! the slope of the curve says what it means. Both come from the same choice of blocks and mostly have the same sign, so they
-//! add up. Both vanish where every block is sampled.
+//! Look-ups that missed in the real cache and those that hit are two strata with known totals. The sampled misses stand for all
+//! misses, whatever share of them was drawn. Of the hits, the sampled weight *beyond* a capacity counts as it is; what was not sampled
+//! is near the top of the stack (the correction of SHARDS-adj: few blocks get most of the hits, and one of them is sampled or not).
+//!
+//! Two errors make the band. Which blocks were sampled: the scatter of the tails between groups of keys. How many bytes lie between
+//! two uses: as many sampled blocks as that is, so precise the distance; the slope of the curve says what it means. Both come
+//! from the same choice of blocks and mostly have the same sign, so they add up. Both vanish where every block is sampled.
 
 use crate::aged::{AgedBookings, GROUPS};
 use crate::bins;
@@ -20,21 +22,36 @@ const THINNING_TOLERANCE: f64 = 0.000_5;
 pub(crate) fn curve(bookings: &AgedBookings, block_bytes_over_rate: f64) -> MissRatioCurve {
     let lookups = bookings.raw_lookups();
     let unseen = bookings.unseen_share();
+    let miss_scale = bookings.miss_scale();
+    let mut missed = [0.0; GROUPS];
+    for bin in 0..bins::COUNT {
+        add(&mut missed, bookings.raw_misses(bin));
+    }
+    let all_missed: f64 = missed.iter().sum();
     let mut points = vec![CurvePoint::ORIGIN; bins::INFINITE];
-    let mut tails = [0.0; GROUPS];
+    let (mut miss_tails, mut hit_tails) = ([0.0; GROUPS], [0.0; GROUPS]);
     for bin in (0..bins::INFINITE).rev() {
-        for (tail, weight) in tails.iter_mut().zip(bookings.groups(bin + 1)) {
-            *tail += weight;
-        }
-        let tail: f64 = tails.iter().sum();
-        let mean = tail / GROUPS as f64;
-        let squares: f64 = tails.iter().map(|t| (t - mean).powi(2)).sum();
+        add(&mut miss_tails, bookings.raw_misses(bin + 1));
+        add(&mut hit_tails, bookings.raw_hits(bin + 1));
+        let miss_tail: f64 = miss_tails.iter().sum();
+        let tail = miss_scale * miss_tail + hit_tails.iter().sum::<f64>();
+        // What a group's misses would have beyond this distance, were they like all misses, is known without error.
+        let share = if all_missed > 0.0 && miss_scale != 1.0 {
+            miss_tail / all_missed
+        } else {
+            0.0
+        };
+        let scatter: [f64; GROUPS] = std::array::from_fn(|g| {
+            miss_scale * (miss_tails[g] - share * missed[g]) + hit_tails[g]
+        });
+        let mean = scatter.iter().sum::<f64>() / GROUPS as f64;
+        let squares: f64 = scatter.iter().map(|s| (s - mean).powi(2)).sum();
         let variance = squares * GROUPS as f64 / (GROUPS - 1) as f64 * unseen;
-        let error = variance.sqrt() / lookups;
         let point = &mut points[bin];
         point.bytes = bins::upper_edge(bin);
         point.miss_ratio = (tail / lookups).clamp(0.0, 1.0);
-        point.low = error;
+        // Kept here until the band is made of it.
+        point.low = variance.sqrt() / lookups;
     }
     let plain: Vec<f64> = points.iter().map(|p| p.miss_ratio).collect();
     for point in &mut points {
@@ -54,6 +71,12 @@ pub(crate) fn curve(bookings: &AgedBookings, block_bytes_over_rate: f64) -> Miss
         points.pop();
     }
     MissRatioCurve::from_falling(thin(points))
+}
+
+fn add(sums: &mut [f64; GROUPS], weights: &[f64]) {
+    for (sum, weight) in sums.iter_mut().zip(weights) {
+        *sum += weight;
+    }
 }
 
 /// Reads the ratios at the bins' upper edges in between.
