@@ -1,0 +1,140 @@
+/** Jobs on a Flink cluster inside this process, with RocksDB and an agent that only writes down what it is asked. */
+package io.weir;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import org.apache.flink.api.common.functions.RichMapFunction;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.java.functions.KeySelector;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.DataStreamUtils;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
+import org.apache.logging.log4j.Level;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class JobTest {
+
+    private static final int PARALLELISM = 2;
+
+    private final FakeAgent agent = new FakeAgent();
+
+    @TempDir Path folder;
+
+    @Test
+    void oneCachePerKeyedOperatorAlsoWhereTheyAreChained() throws Exception {
+        TestFactory.taskManager = new TaskManagerAgent(() -> agent);
+        try (LogLines log = new LogLines()) {
+            run(TestFactory.class.getName());
+            assertEquals(List.of(), log.at(Level.WARN));
+            assertEquals(1, log.at(Level.INFO).size());
+        }
+        // Two keyed operators in one task, two subtasks of it.
+        assertEquals(2 * PARALLELISM, agent.registered.get());
+        assertEquals(2 * PARALLELISM, Set.copyOf(agent.cacheHandles.values()).size());
+        Set<String> threads = new TreeSet<>(agent.threadNames);
+        assertEquals(PARALLELISM, threads.size(), threads.toString());
+        assertTrue(
+                threads.iterator().next().matches("first -> second -> Sink: Writer \\(1/2\\)#0"),
+                threads.toString());
+        assertTrue(agent.jobIds.stream().allMatch(id -> id.matches("[0-9a-f]{32}")), agent.jobIds.toString());
+        // Managed memory is on, as by default: each operator's write buffer manager was seen, one per slot.
+        assertEquals(2 * PARALLELISM, agent.writeBufferManagers.size());
+        assertEquals(Set.of(), agent.live);
+    }
+
+    @Test
+    void resubmittedJobsLeaveNothingBehind() throws Exception {
+        TestFactory.taskManager = new TaskManagerAgent(() -> agent);
+        for (int i = 0; i < 5; i++) {
+            run(TestFactory.class.getName());
+        }
+        assertEquals(5 * 2 * PARALLELISM, agent.registered.get());
+        assertEquals(Set.of(), agent.live);
+        assertEquals(1, agent.starts.size());
+    }
+
+    @Test
+    void refusingAgentDoesNotTouchTheJob() throws Exception {
+        TestFactory.taskManager = new TaskManagerAgent(() -> agent);
+        agent.failing = "register";
+        try (LogLines log = new LogLines()) {
+            run(TestFactory.class.getName());
+            assertEquals(1, log.at(Level.WARN).size());
+            assertEquals(List.of(), log.at(Level.INFO));
+        }
+    }
+
+    @Test
+    void unknownKeyFailsTheSubmission() {
+        Exception e =
+                assertThrows(
+                        Exception.class,
+                        () -> run(WeirOptionsFactory.class.getName(), "weir.memory.buget", "64m"));
+        StringBuilder messages = new StringBuilder();
+        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+            messages.append(cause.getMessage()).append('\n');
+        }
+        assertTrue(
+                messages.toString()
+                        .contains(
+                                "Unknown configuration key 'weir.memory.buget'. The nearest known key is 'weir.memory.budget'."),
+                messages.toString());
+    }
+
+    /** A bounded job of two keyed operators in one chain; its sums are checked by the second one. */
+    private void run(String factory, String... keysAndValues) throws Exception {
+        Configuration configuration = new Configuration();
+        configuration.setString("state.backend.type", "rocksdb");
+        configuration.setString("state.backend.rocksdb.options-factory", factory);
+        configuration.setString("taskmanager.memory.managed.size", "128m");
+        configuration.setString("taskmanager.numberOfTaskSlots", "4");
+        configuration.setString("io.tmp.dirs", folder.toString());
+        configuration.setString("rest.port", "0");
+        for (int i = 0; i < keysAndValues.length; i += 2) {
+            configuration.setString(keysAndValues[i], keysAndValues[i + 1]);
+        }
+        StreamExecutionEnvironment env =
+                StreamExecutionEnvironment.createLocalEnvironment(PARALLELISM, configuration);
+        KeySelector<Long, Long> key = n -> n % 100;
+        DataStream<Long> first =
+                env.fromSequence(1, 10_000).keyBy(key).map(new Count()).name("first");
+        DataStreamUtils.reinterpretAsKeyedStream(first, key, Types.LONG)
+                .map(new Count())
+                .name("second")
+                .sinkTo(new DiscardingSink<>());
+        env.execute("two keyed operators");
+    }
+
+    /** Passes numbers on and counts them per key in RocksDB; more than there can be per key is an error. */
+    private static final class Count extends RichMapFunction<Long, Long> {
+        private static final long serialVersionUID = 1L;
+        private transient ValueState<Long> count;
+
+        @Override
+        @SuppressWarnings("deprecation")
+        public void open(Configuration ignored) {
+            count = getRuntimeContext().getState(new ValueStateDescriptor<>("count", Types.LONG));
+        }
+
+        @Override
+        public Long map(Long number) throws Exception {
+            Long before = count.value();
+            count.update(before == null ? 1 : before + 1);
+            if (count.value() > 100) {
+                throw new IllegalStateException("key " + number % 100 + " was counted too often");
+            }
+            return number;
+        }
+    }
+}
