@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{RawSettings, Settings, base_url};
+use crate::raw_settings::RawSettings;
+use crate::settings::{Settings, base_url};
 use crate::top::TopOptions;
 use crate::{Failure, duration};
 

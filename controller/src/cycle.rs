@@ -1,13 +1,16 @@
 //! One cycle of the loop: poll, snapshot, judge, decide, act, record, publish.
 
+mod carry_out;
+mod publish;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use weir_scaling::{Guard, JobState, OperatorKey, Plan, Policy, Snapshot, TaskManagerPlan};
+use weir_scaling::{Guard, JobState, OperatorKey, Plan, Policy, Snapshot};
 
-use crate::act::{ActResult, Outcome, apply};
+use crate::act::{ActResult, Outcome};
 use crate::agent_client::AgentClient;
 use crate::clock::now_ms;
 use crate::effect::{PendingEffect, RealisedEffect};
@@ -18,7 +21,7 @@ use crate::metrics::PredictionKind;
 use crate::observe::snapshot;
 use crate::server::Shared;
 use crate::settings::Settings;
-use crate::status::{ActStatus, AgentStatus, CacheStatus, ChangeStatus, Counters, DecisionStatus};
+use crate::status::{ActStatus, ChangeStatus, Counters};
 
 /// The state that lives from cycle to cycle.
 pub struct Cycle {
@@ -237,217 +240,4 @@ impl Cycle {
         }
         Plan::new(&plan.policy.clone(), plan.task_managers)
     }
-
-    /// Writes the plan down, carries it out where that is allowed, and writes down what came of it.
-    async fn act(&mut self, snapshot: &Snapshot, plan: &Plan) {
-        let changing = |p: &&TaskManagerPlan| p.verdict.changes_sizes();
-        let (changing, holding): (Vec<_>, Vec<_>) = plan.task_managers.iter().partition(changing);
-        for held in holding {
-            self.counters.held += 1;
-            let metrics = &self.shared.metrics;
-            metrics.count_decision(&plan.policy, "hold", held.verdict.name());
-        }
-        let acting = self.settings.may_resize() && !changing.is_empty();
-        let digest = plan.task_managers.iter().map(digest).collect();
-        let mut decision = None;
-        if acting || self.recorded != digest {
-            self.recorded = digest;
-            let number = self.memory.number_decision();
-            for tm in &plan.task_managers {
-                tracing::info!("decision {number}: {tm}");
-                for change in tm.changes() {
-                    tracing::info!("decision {number}: {change}");
-                }
-            }
-            let line = Line::Decision {
-                at_ms: snapshot.at_ms,
-                decision: number,
-                acting,
-                snapshot: snapshot.clone(),
-                plan: plan.clone(),
-            };
-            if !self.record(&line) && acting {
-                return; // What is not written down cannot be resumed.
-            }
-            decision = Some(number);
-        }
-        if !acting {
-            for tm in changing {
-                let message = "only advised: `act` does not contain `resize`";
-                let outcome = Outcome::of(&tm.tm_id, ActResult::Advised, message);
-                self.note(
-                    decision,
-                    tm.verdict.name(),
-                    Some(tm),
-                    &outcome,
-                    snapshot.at_ms,
-                );
-            }
-            return;
-        }
-        let mut acts = JoinSet::new();
-        for tm in changing {
-            let url = self.shared.fleet.lock().url_of(&tm.tm_id);
-            let (client, tm) = (self.client.clone(), tm.clone());
-            acts.spawn(async move {
-                let Some(url) = url else {
-                    let outcome = Outcome::of(&tm.tm_id, ActResult::Failed, "its agent is gone");
-                    return (tm, outcome, None);
-                };
-                let (outcome, report) = apply(&client, &url, &tm).await;
-                (tm, outcome, report.map(|r| (url, r)))
-            });
-        }
-        while let Some(acted) = acts.join_next().await {
-            let Ok((tm, outcome, report)) = acted else {
-                tracing::error!("an act did not end as it should");
-                continue;
-            };
-            if let Some((url, report)) = report {
-                self.shared.fleet.lock().record(&url, Ok(report));
-            }
-            let state = snapshot.task_managers.iter().find(|s| s.tm_id == tm.tm_id);
-            let settled = outcome.result.in_force() || outcome.result == ActResult::Refused;
-            if let (true, Some(state)) = (settled, state) {
-                self.memory.mark_seen(state);
-            }
-            let number = decision.unwrap_or_default();
-            self.settle(number, tm.verdict.name(), Some(&tm), outcome, now_ms());
-        }
-    }
-
-    /// Learns from an outcome, writes it down and shows it.
-    fn settle(
-        &mut self,
-        decision: u64,
-        action: &str,
-        plan: Option<&TaskManagerPlan>,
-        outcome: Outcome,
-        at_ms: u64,
-    ) {
-        let (tm_id, message) = (&outcome.tm_id, &outcome.message);
-        let result = outcome.result.name();
-        match outcome.result {
-            ActResult::Refused | ActResult::Failed => {
-                tracing::warn!("decision {decision}: TaskManager {tm_id}: {result}: {message}");
-            }
-            _ => tracing::info!("decision {decision}: TaskManager {tm_id}: {result}: {message}"),
-        }
-        self.memory.learn(&outcome, at_ms);
-        self.note(Some(decision), action, plan, &outcome, at_ms);
-        if let (ActResult::Applied, Some(plan)) = (outcome.result, plan) {
-            let pending = PendingEffect::new(at_ms, decision, plan.clone());
-            self.pending.insert(plan.tm_id.clone(), pending);
-        }
-        self.record(&Line::Outcome {
-            at_ms,
-            decision,
-            outcome,
-        });
-    }
-
-    /// Counts an outcome and keeps it for the status.
-    fn note(
-        &mut self,
-        decision: Option<u64>,
-        action: &str,
-        plan: Option<&TaskManagerPlan>,
-        outcome: &Outcome,
-        at_ms: u64,
-    ) {
-        let result = outcome.result;
-        let policy = self.policy.name();
-        let metrics = &self.shared.metrics;
-        metrics.count_decision(policy, action, result.name());
-        self.counters.count(result, action == "restore");
-        for change in plan.into_iter().flat_map(TaskManagerPlan::changes) {
-            let status = ChangeStatus {
-                at_ms,
-                from_bytes: change.from_bytes,
-                to_bytes: change.to_bytes,
-                action: action.to_owned(),
-                result,
-            };
-            self.last_changes.insert(change.operator.clone(), status);
-        }
-        let last = self.last_acts.get(&outcome.tm_id);
-        let status = ActStatus {
-            at_ms,
-            decision: decision.or(last.map(|a| a.decision)).unwrap_or_default(),
-            action: action.to_owned(),
-            result,
-            message: outcome.message.clone(),
-        };
-        self.last_acts.insert(outcome.tm_id.clone(), status);
-    }
-
-    /// Puts status and gauges together.
-    fn publish(&mut self, snapshot: &Snapshot, plan: &Plan) {
-        let alive = |o: &OperatorKey| {
-            let mut caches = snapshot.task_managers.iter().flat_map(|tm| &tm.caches);
-            caches.any(|c| c.operator == *o)
-        };
-        self.last_changes.retain(|operator, _| alive(operator));
-        let known = |tm_id: &String| snapshot.task_managers.iter().any(|tm| tm.tm_id == *tm_id);
-        self.last_acts.retain(|tm_id, _| known(tm_id));
-        self.pending.retain(|tm_id, _| known(tm_id));
-
-        let agents = self.agents(snapshot, plan);
-        let up = agents.iter().filter(|a| a.reachable).count();
-        let metrics = &self.shared.metrics;
-        metrics.set_agents(up, agents.len() - up);
-        let targets = plan.task_managers.iter().filter_map(|p| {
-            let tm = snapshot.task_managers.iter().find(|tm| tm.tm_id == p.tm_id);
-            tm.map(|tm| p.caches.iter().map(move |c| (tm, c)))
-        });
-        metrics.set_targets(snapshot, targets.flatten());
-
-        let mut status = self.shared.status.lock();
-        status.taken_at_ms = snapshot.at_ms;
-        status.flink_error.clone_from(&self.flink_error);
-        status.jobs.clone_from(&snapshot.jobs);
-        status.agents = agents;
-        status.counters = self.counters;
-    }
-
-    fn agents(&self, snapshot: &Snapshot, plan: &Plan) -> Vec<AgentStatus> {
-        let fleet = self.shared.fleet.lock();
-        let now = Instant::now();
-        let agent_status = |agent: &crate::fleet::Agent| {
-            let report = agent.log.newest();
-            let tm_id = report.map(|r| r.agent.tm_id.clone());
-            let of_tm = |id: &str| tm_id.as_deref() == Some(id);
-            let state = snapshot.task_managers.iter().find(|tm| of_tm(&tm.tm_id));
-            let plan = plan.task_managers.iter().find(|p| of_tm(&p.tm_id));
-            let caches = state.into_iter().flat_map(|tm| &tm.caches).map(|cache| {
-                let planned = plan.and_then(|p| p.caches.iter().find(|c| c.id == cache.id));
-                CacheStatus::of(cache, planned, self.last_changes.get(&cache.operator))
-            });
-            AgentStatus {
-                url: agent.url.clone(),
-                reachable: agent.error.is_none() && report.is_some(),
-                error: agent.error.clone(),
-                data_age_ms: agent.log.age(now).map(crate::clock::millis_of),
-                report: report.cloned(),
-                caches: caches.collect(),
-                decision: plan.map(|p| DecisionStatus::of(p, snapshot)),
-                last_act: tm_id
-                    .as_ref()
-                    .and_then(|id| self.last_acts.get(id))
-                    .cloned(),
-                tm_id,
-            }
-        };
-        fleet.agents().map(agent_status).collect()
-    }
-}
-
-/// What makes a decision new: its verdict, and which caches grow or shrink.
-fn digest(plan: &TaskManagerPlan) -> String {
-    let moves = plan.changes().map(|c| {
-        let sign = if c.to_bytes > c.from_bytes { '+' } else { '-' };
-        format!(" {sign}{}", c.id)
-    });
-    let moves: String = moves.collect();
-    format!("{} {}{moves}", plan.tm_id, plan.verdict.name())
 }

@@ -2,13 +2,13 @@
 //! between two cycles, never within one.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::Failure;
 use crate::clock::{millis_of, now_ms};
@@ -23,6 +23,9 @@ use crate::status::{Counters, Status};
 
 /// Cycles that may be missing before `/healthz` complains.
 const STUCK_AFTER_CYCLES: u32 = 10;
+
+/// Time that open connections get at the end.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Runs the daemon until `stop` resolves.
 pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(), Failure> {
@@ -69,8 +72,12 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
     tracing::info!("stopping; all sizes stay as they are");
     // The receiver is gone only if the server has ended by itself.
     let _ = stopping.send(true);
-    let served = server.await.context("the HTTP server panicked")?;
-    served.context("the HTTP server ended")?;
+    // A client that never reads its answer must not keep the program alive.
+    if let Ok(served) = timeout(GOODBYE, server).await {
+        served
+            .context("the HTTP server panicked")?
+            .context("the HTTP server ended")?;
+    }
     Ok(())
 }
 

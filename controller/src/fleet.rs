@@ -67,6 +67,10 @@ impl Fleet {
             "{} agents are known already",
             Self::MAX_AGENTS
         );
+        // A TaskManager that came back on another port replaces what it left behind.
+        let tm_id = &announcement.tm_id;
+        self.agents
+            .retain(|_, a| a.configured || a.error.is_none() || a.tm_id() != Some(tm_id));
         self.agents.insert(url.clone(), Agent::new(url, false));
         Ok(true)
     }
@@ -79,10 +83,7 @@ impl Fleet {
     /// URL under which a TaskManager was heard last.
     #[must_use]
     pub fn url_of(&self, tm_id: &str) -> Option<String> {
-        let of_tm = self
-            .agents
-            .values()
-            .filter(|a| a.log.newest().is_some_and(|r| r.agent.tm_id == tm_id));
+        let of_tm = self.agents.values().filter(|a| a.tm_id() == Some(tm_id));
         let now = Instant::now();
         of_tm.min_by_key(|a| a.log.age(now)).map(|a| a.url.clone())
     }
@@ -132,6 +133,12 @@ impl Fleet {
 // === impl Agent ===
 
 impl Agent {
+    /// Its TaskManager, once it reported.
+    #[must_use]
+    pub fn tm_id(&self) -> Option<&str> {
+        self.log.newest().map(|r| r.agent.tm_id.as_str())
+    }
+
     fn new(url: String, configured: bool) -> Self {
         Self {
             url,

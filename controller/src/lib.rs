@@ -23,6 +23,7 @@ pub mod memory;
 pub mod metrics;
 pub mod observe;
 pub mod policies;
+pub mod raw_settings;
 pub mod server;
 pub mod settings;
 pub mod status;

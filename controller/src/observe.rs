@@ -25,10 +25,15 @@ impl ReportLog {
 
     /// Adds a report, and forgets what is older than twice the window or of an earlier life.
     pub fn push(&mut self, received: Instant, report: Report, window: Duration) {
-        if self.newest().is_some_and(|last| {
-            last.agent.pid != report.agent.pid || last.uptime_ms >= report.uptime_ms
-        }) {
-            self.reports.clear();
+        if let Some(last) = self.newest() {
+            let same_life =
+                last.agent.pid == report.agent.pid && last.uptime_ms <= report.uptime_ms;
+            if !same_life {
+                self.reports.clear();
+            } else if last.uptime_ms == report.uptime_ms {
+                // Two polls within a millisecond: the later one says all that the earlier one said.
+                self.reports.pop_back();
+            }
         }
         self.reports.push_back((received, report));
         let old = |at: &Instant| received.duration_since(*at) > window * 2;

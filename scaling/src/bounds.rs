@@ -83,9 +83,9 @@ impl Limits {
         let Some(window) = cache.window.filter(|w| w.millis > 0) else {
             return Some(Freeze::NoWindow);
         };
-        let Some(curve) = cache.curve.as_ref().filter(|c| !c.points().is_empty()) else {
+        if cache.curve.as_ref().is_none_or(|c| c.points().is_empty()) {
             return Some(Freeze::NoCurve);
-        };
+        }
         let nonsense = |what: String| Some(Freeze::Nonsense { what });
         if window.misses > window.lookups {
             return nonsense(format!(
@@ -95,13 +95,6 @@ impl Limits {
         }
         if let Some(s) = cache.miss_seconds.filter(|s| !s.is_finite() || *s < 0.0) {
             return nonsense(format!("a miss takes {s} s"));
-        }
-        let odd = |p: &&weir_mrc::CurvePoint| !(p.low <= p.miss_ratio && p.miss_ratio <= p.high);
-        if let Some(p) = curve.points().iter().find(odd) {
-            return nonsense(format!(
-                "miss ratio {} outside its band {} to {} at {} bytes",
-                p.miss_ratio, p.low, p.high, p.bytes
-            ));
         }
         None
     }

@@ -23,6 +23,7 @@ mod policy;
 mod quantity;
 mod reason;
 mod restore;
+mod sentence;
 mod snapshot;
 mod weir;
 

@@ -1,12 +1,9 @@
 //! A plan: what every cache shall have, with the reason, the predicted effect and what was rejected.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bytes, CacheReason, CacheState, Objective, OperatorKey, PredictedRatio, TaskManagerState,
-    Verdict,
+    CacheReason, CacheState, Objective, OperatorKey, PredictedRatio, TaskManagerState, Verdict,
 };
 
 /// A decision about every TaskManager.
@@ -197,56 +194,6 @@ impl CachePlan {
     }
 }
 
-impl fmt::Display for CachePlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (from, to) = (Bytes(self.from_bytes), Bytes(self.to_bytes));
-        match &self.reason {
-            CacheReason::Frozen(freeze) => {
-                return write!(f, "{} keeps {from}: {freeze}", self.operator);
-            }
-            CacheReason::Static => {
-                return write!(f, "{} keeps {from}: policy static", self.operator);
-            }
-            CacheReason::Stays => {
-                write!(f, "{} keeps {from}: no other size is better", self.operator)?;
-            }
-            CacheReason::Withheld { wanted_bytes } => {
-                let wanted = Bytes(*wanted_bytes);
-                write!(
-                    f,
-                    "{} keeps {from} though {wanted} was wanted: see the verdict",
-                    self.operator
-                )?;
-            }
-            CacheReason::Restored => {
-                write!(f, "{} gets back {to} (now {from})", self.operator)?;
-            }
-            CacheReason::Gains => write!(f, "{} grows from {from} to {to}", self.operator)?,
-            CacheReason::Yields => write!(f, "{} shrinks from {from} to {to}", self.operator)?,
-        }
-        let (Some(rate), Some(before), Some(after), Some(saved)) = (
-            self.lookups_per_second,
-            self.before,
-            self.after,
-            self.misses_saved_per_second,
-        ) else {
-            return Ok(());
-        };
-        if !self.changes_size() {
-            return write!(
-                f,
-                "; {rate:.0} lookups/s at a predicted miss ratio of {before}"
-            );
-        }
-        let more = if saved < 0.0 { "more" } else { "fewer" };
-        write!(
-            f,
-            ": at {rate:.0} lookups/s the predicted miss ratio goes from {before} to {after}, {:.1} misses/s {more}",
-            saved.abs()
-        )
-    }
-}
-
 // === impl Effect ===
 
 impl Effect {
@@ -264,33 +211,5 @@ impl Effect {
         } else {
             0.0
         }
-    }
-}
-
-impl fmt::Display for TaskManagerPlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TaskManager {}: {}", self.tm_id, self.verdict)?;
-        if let (Verdict::Resize, Some(effect)) = (&self.verdict, self.effect) {
-            write!(
-                f,
-                ": predicted {} go from {:.3} to {:.3} (± {:.3})",
-                effect.objective, effect.before, effect.after, effect.noise
-            )?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Alternative {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match self.kind {
-            AlternativeKind::KeepSizes => "keeping all sizes",
-            AlternativeKind::EqualShares => "equal shares",
-        };
-        write!(
-            f,
-            "{name} rejected: predicted {:.3} against {:.3}",
-            self.predicted, self.chosen
-        )
     }
 }

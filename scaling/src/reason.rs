@@ -72,7 +72,7 @@ pub enum Freeze {
     },
     /// The agent has no curve yet.
     NoCurve,
-    /// A number that is not one, or a band upside down.
+    /// Numbers that cannot be: not finite, or more misses than lookups.
     Nonsense {
         /// Which.
         what: String,
