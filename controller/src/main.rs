@@ -1,6 +1,6 @@
 //! `weir`: the controller daemon and command line. Exit code 0 done, 1 failed, 64 bad usage or configuration.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -59,6 +59,7 @@ fn log_to_stderr() {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .init();
 }

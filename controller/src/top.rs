@@ -109,7 +109,11 @@ impl Screen {
 
     /// Writes as many lines as fit, each cut at the right edge, over what was there before: no flicker.
     fn show(text: &str) -> anyhow::Result<()> {
-        let (columns, rows) = size().unwrap_or((160, 50));
+        // Some terminals do not know their size and say zero.
+        let known = size()
+            .ok()
+            .filter(|(columns, rows)| *columns > 0 && *rows > 0);
+        let (columns, rows) = known.unwrap_or((160, 50));
         let mut out = io::stdout().lock();
         for (row, line) in (0..rows).zip(text.lines()) {
             let cut: String = line.chars().take(usize::from(columns)).collect();

@@ -89,8 +89,8 @@ impl Guard {
         }
         if effect.gain() <= effect.noise {
             return plan.withheld(Verdict::WithinNoise {
-                gain: effect.gain(),
-                noise: effect.noise,
+                gain,
+                noise: effect.noise / effect.before,
             });
         }
         plan

@@ -121,9 +121,9 @@ pub enum Verdict {
     },
     /// The predicted gain is not outside the curves' bands.
     WithinNoise {
-        /// Predicted gain, in units of the objective.
+        /// Predicted gain over what is lost now.
         gain: f64,
-        /// The bands' noise, in the same units.
+        /// The bands' noise over what is lost now.
         noise: f64,
     },
     /// The plan broke a rule of the guard: a defect of the policy, kept from the job.
@@ -191,7 +191,9 @@ impl fmt::Display for Verdict {
             ),
             Self::WithinNoise { gain, noise } => write!(
                 f,
-                "keep all sizes: the predicted gain of {gain:.3} is within the noise of the curves, {noise:.3}"
+                "keep all sizes: the best allocation found saves {} of the misses, which is within the noise of the curves ({})",
+                Percent(*gain),
+                Percent(*noise)
             ),
             Self::Vetoed { rule } => write!(f, "keep all sizes: the guard vetoed the plan: {rule}"),
         }
@@ -227,14 +229,5 @@ impl fmt::Display for PredictedRatio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (low, high) = (self.low * 100.0, self.high * 100.0);
         write!(f, "{} ({low:.1} to {high:.1})", Percent(self.value))
-    }
-}
-
-impl fmt::Display for Objective {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Misses => "misses/s",
-            Self::MissSeconds => "seconds of waiting for misses per second",
-        })
     }
 }

@@ -3,18 +3,15 @@
 use std::fmt;
 
 use crate::{
-    Alternative, AlternativeKind, Bytes, CachePlan, CacheReason, TaskManagerPlan, Verdict,
+    Alternative, AlternativeKind, Bytes, CachePlan, CacheReason, Effect, Objective, Percent,
+    TaskManagerPlan, Verdict,
 };
 
 impl fmt::Display for TaskManagerPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TaskManager {}: {}", self.tm_id, self.verdict)?;
         if let (Verdict::Resize, Some(effect)) = (&self.verdict, self.effect) {
-            write!(
-                f,
-                ": predicted {} go from {:.3} to {:.3} (± {:.3})",
-                effect.objective, effect.before, effect.after, effect.noise
-            )?;
+            write!(f, ": {effect}")?;
         }
         Ok(())
     }
@@ -61,11 +58,29 @@ impl fmt::Display for CachePlan {
                 "; {rate:.0} lookups/s at a predicted miss ratio of {before}"
             );
         }
-        let more = if saved < 0.0 { "more" } else { "fewer" };
         write!(
             f,
-            ": at {rate:.0} lookups/s the predicted miss ratio goes from {before} to {after}, {:.1} misses/s {more}",
-            saved.abs()
+            ": at {rate:.0} lookups/s the predicted miss ratio goes from {before} to {after}, "
+        )?;
+        // What would be written as zero is none.
+        match saved {
+            s if s >= 0.05 => write!(f, "{s:.1} misses/s fewer"),
+            s if s <= -0.05 => write!(f, "{:.1} misses/s more", -s),
+            _ => f.write_str("no more misses"),
+        }
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, scale, unit) = match self.objective {
+            Objective::Misses => ("predicted misses go", 1.0, "/s"),
+            Objective::MissSeconds => ("predicted waiting for misses goes", 1e3, " ms/s"),
+        };
+        let [before, after, noise] = [self.before, self.after, self.noise].map(|n| n * scale);
+        write!(
+            f,
+            "{what} from {before:.1} to {after:.1}{unit} (± {noise:.1})"
         )
     }
 }
@@ -76,10 +91,17 @@ impl fmt::Display for Alternative {
             AlternativeKind::KeepSizes => "keeping all sizes",
             AlternativeKind::EqualShares => "equal shares",
         };
+        let more = self.predicted / self.chosen - 1.0;
+        if more.is_finite() {
+            return write!(
+                f,
+                "{name} rejected: {} more is lost to misses",
+                Percent(more)
+            );
+        }
         write!(
             f,
-            "{name} rejected: predicted {:.3} against {:.3}",
-            self.predicted, self.chosen
+            "{name} rejected: the chosen sizes lose nothing to misses"
         )
     }
 }
