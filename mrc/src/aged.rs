@@ -154,9 +154,14 @@ impl AgedBookings {
         }
     }
 
+    /// Whether the exact number of misses was told, and some of them were sampled.
+    pub(crate) fn knows_misses(&self) -> bool {
+        self.exact_misses > 0.0 && self.missed_weight > 0.0
+    }
+
     /// How many real misses a sampled weight of one that missed stands for: 1, but for the luck of the draw.
     pub(crate) fn miss_scale(&self) -> f64 {
-        if self.exact_misses > 0.0 && self.missed_weight > 0.0 {
+        if self.knows_misses() {
             self.exact_misses / self.missed_weight
         } else {
             1.0

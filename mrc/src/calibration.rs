@@ -150,6 +150,15 @@ impl Calibration {
         }
     }
 
+    /// The distance that outcomes have set right: the capacity, once there is evidence; 0 before.
+    pub(crate) fn known_bytes(&self) -> u64 {
+        if self.weight > 0.0 {
+            self.capacity_bytes
+        } else {
+            0
+        }
+    }
+
     pub(crate) fn memory_bytes(&self) -> usize {
         2 * CELLS * size_of::<f64>()
     }

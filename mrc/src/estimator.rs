@@ -161,7 +161,8 @@ impl Estimator {
             return None;
         }
         let represented = self.stack.size_of_a_bytes_block() / self.rate();
-        Some(readout::curve(&self.aged, represented))
+        let known_bytes = self.calibration.known_bytes();
+        Some(readout::curve(&self.aged, represented, known_bytes))
     }
 
     /// Aged number of sampled counted accesses behind the curve.

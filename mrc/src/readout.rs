@@ -4,9 +4,10 @@
 //! misses, whatever share of them was drawn. Of the hits, the sampled weight *beyond* a capacity counts as it is; what was not sampled
 //! is near the top of the stack (the correction of SHARDS-adj: few blocks get most of the hits, and one of them is sampled or not).
 //!
-//! Two errors make the band. Which blocks were sampled: the scatter of the tails between groups of keys. How many bytes lie between
-//! two uses: as many sampled blocks as that is, so precise the distance; the slope of the curve says what it means. Both come
-//! from the same choice of blocks and mostly have the same sign, so they add up. Both vanish where every block is sampled.
+//! Two errors make the band, and both vanish where every block is sampled. Which blocks were sampled: the scatter of the tails
+//! between groups of keys. How many bytes lie between two uses: as many sampled blocks as that is, so precise the distance; the
+//! slope of the curve says what it means. Where outcomes have shown how deep the real cache reaches, the axis is known there, and
+//! only the blocks between there and the point in question are in doubt.
 
 use crate::aged::{AgedBookings, GROUPS};
 use crate::bins;
@@ -17,51 +18,44 @@ const T90: f64 = 1.753;
 /// A point is left out if the line between its neighbours passes it this closely.
 const THINNING_TOLERANCE: f64 = 0.000_5;
 
-/// The curve of what was booked. `block_bytes_over_rate` is the size of a typical sampled byte's block over the sampling rate:
-/// how many bytes of the real stack one sampled block stands for.
-pub(crate) fn curve(bookings: &AgedBookings, block_bytes_over_rate: f64) -> MissRatioCurve {
-    let lookups = bookings.raw_lookups();
+/// A miss ratio, and the standard error that the choice of sampled blocks gives it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Estimate {
+    ratio: f64,
+    error: f64,
+}
+
+/// The curve of what was booked.
+///
+/// `block_bytes_over_rate` is the size of a typical sampled byte's block over the sampling rate: how many bytes of the real stack
+/// one sampled block stands for. `known_bytes` is the distance at which outcomes have set the axis right, 0 if nowhere.
+pub(crate) fn curve(
+    bookings: &AgedBookings,
+    block_bytes_over_rate: f64,
+    known_bytes: u64,
+) -> MissRatioCurve {
+    let estimates = estimates(bookings);
     let unseen = bookings.unseen_share();
-    let miss_scale = bookings.miss_scale();
-    let mut missed = [0.0; GROUPS];
-    for bin in 0..bins::COUNT {
-        add(&mut missed, bookings.raw_misses(bin));
-    }
-    let all_missed: f64 = missed.iter().sum();
-    let mut points = vec![CurvePoint::ORIGIN; bins::INFINITE];
-    let (mut miss_tails, mut hit_tails) = ([0.0; GROUPS], [0.0; GROUPS]);
-    for bin in (0..bins::INFINITE).rev() {
-        add(&mut miss_tails, bookings.raw_misses(bin + 1));
-        add(&mut hit_tails, bookings.raw_hits(bin + 1));
-        let miss_tail: f64 = miss_tails.iter().sum();
-        let tail = miss_scale * miss_tail + hit_tails.iter().sum::<f64>();
-        // What a group's misses would have beyond this distance, were they like all misses, is known without error.
-        let share = if all_missed > 0.0 && miss_scale != 1.0 {
-            miss_tail / all_missed
+    let known = known_bytes as f64;
+    let mut points: Vec<CurvePoint> = Vec::with_capacity(bins::INFINITE);
+    for (bin, Estimate { ratio, error }) in estimates.iter().enumerate() {
+        let bytes = bins::upper_edge(bin) as f64;
+        // The error of a distance grows with the blocks between it and where it is known. Without any cache it is known, too: below
+        // the capacity the error is that of a bridge.
+        let doubtful_bytes = if bytes < known {
+            (known - bytes) * bytes / known
         } else {
-            0.0
+            bytes - known
         };
-        let scatter: [f64; GROUPS] = std::array::from_fn(|g| {
-            miss_scale * (miss_tails[g] - share * missed[g]) + hit_tails[g]
+        let reach = (doubtful_bytes * block_bytes_over_rate * unseen).sqrt();
+        let slope = ratio_at(&estimates, bytes - reach) - ratio_at(&estimates, bytes + reach);
+        let half_width = T90 * error.hypot(slope / 2.0);
+        points.push(CurvePoint {
+            bytes: bins::upper_edge(bin),
+            miss_ratio: *ratio,
+            low: (ratio - half_width).max(0.0),
+            high: (ratio + half_width).min(1.0),
         });
-        let mean = scatter.iter().sum::<f64>() / GROUPS as f64;
-        let squares: f64 = scatter.iter().map(|s| (s - mean).powi(2)).sum();
-        let variance = squares * GROUPS as f64 / (GROUPS - 1) as f64 * unseen;
-        let point = &mut points[bin];
-        point.bytes = bins::upper_edge(bin);
-        point.miss_ratio = (tail / lookups).clamp(0.0, 1.0);
-        // Kept here until the band is made of it.
-        point.low = variance.sqrt() / lookups;
-    }
-    let plain: Vec<f64> = points.iter().map(|p| p.miss_ratio).collect();
-    for point in &mut points {
-        let bytes = point.bytes as f64;
-        let reach = bytes * (unseen * block_bytes_over_rate / bytes).sqrt();
-        let (shallow, deep) = ((bytes - reach).max(0.0), bytes + reach);
-        let slope = interpolate(&plain, shallow as u64) - interpolate(&plain, deep as u64);
-        let half_width = T90 * (point.low + slope / 2.0);
-        point.low = (point.miss_ratio - half_width).max(0.0);
-        point.high = (point.miss_ratio + half_width).min(1.0);
     }
     make_bands_fall(&mut points);
     // Beyond its last point a curve is flat anyway.
@@ -73,21 +67,58 @@ pub(crate) fn curve(bookings: &AgedBookings, block_bytes_over_rate: f64) -> Miss
     MissRatioCurve::from_falling(thin(points))
 }
 
+/// Miss ratios at the upper edges of the finite bins.
+fn estimates(bookings: &AgedBookings) -> Vec<Estimate> {
+    let lookups = bookings.raw_lookups();
+    let unseen = bookings.unseen_share();
+    let miss_scale = bookings.miss_scale();
+    let mut missed = [0.0; GROUPS];
+    for bin in 0..bins::COUNT {
+        add(&mut missed, bookings.raw_misses(bin));
+    }
+    let all_missed: f64 = missed.iter().sum();
+    let mut estimates = vec![Estimate::default(); bins::INFINITE];
+    let (mut miss_tails, mut hit_tails) = ([0.0; GROUPS], [0.0; GROUPS]);
+    for (bin, estimate) in estimates.iter_mut().enumerate().rev() {
+        add(&mut miss_tails, bookings.raw_misses(bin + 1));
+        add(&mut hit_tails, bookings.raw_hits(bin + 1));
+        let miss_tail: f64 = miss_tails.iter().sum();
+        let tail = miss_scale * miss_tail + hit_tails.iter().sum::<f64>();
+        // Where all misses are known, a group with many of them is no surprise.
+        let expected = if bookings.knows_misses() {
+            miss_tail / all_missed
+        } else {
+            0.0
+        };
+        let scatter: [f64; GROUPS] = std::array::from_fn(|g| {
+            miss_scale * (miss_tails[g] - expected * missed[g]) + hit_tails[g]
+        });
+        let mean = scatter.iter().sum::<f64>() / GROUPS as f64;
+        let squares: f64 = scatter.iter().map(|s| (s - mean).powi(2)).sum();
+        let variance = unseen * squares * GROUPS as f64 / (GROUPS - 1) as f64;
+        *estimate = Estimate {
+            ratio: (tail / lookups).clamp(0.0, 1.0),
+            error: variance.sqrt() / lookups,
+        };
+    }
+    estimates
+}
+
 fn add(sums: &mut [f64; GROUPS], weights: &[f64]) {
     for (sum, weight) in sums.iter_mut().zip(weights) {
         *sum += weight;
     }
 }
 
-/// Reads the ratios at the bins' upper edges in between.
-fn interpolate(ratios: &[f64], bytes: u64) -> f64 {
-    let bin = bins::bin_of(bytes).min(bins::INFINITE - 1);
+/// The miss ratio between the edges of a bin.
+fn ratio_at(estimates: &[Estimate], bytes: f64) -> f64 {
+    let bin = bins::bin_of(bytes.max(0.0) as u64).min(bins::INFINITE - 1);
     let (from, start) = match bin.checked_sub(1) {
-        Some(below) => (ratios[below], bins::upper_edge(below)),
-        None => (1.0, 0),
+        Some(below) => (estimates[below].ratio, bins::upper_edge(below) as f64),
+        None => (1.0, 0.0),
     };
-    let way = bytes.saturating_sub(start) as f64 / (bins::upper_edge(bin) - start) as f64;
-    from + (ratios[bin] - from) * way.min(1.0)
+    let way = (bytes - start) / (bins::upper_edge(bin) as f64 - start);
+    from + (estimates[bin].ratio - from) * way.clamp(0.0, 1.0)
 }
 
 /// Makes both ends of the band fall with the capacity, as the curve does; they only move outwards.

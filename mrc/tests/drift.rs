@@ -1,0 +1,146 @@
+//! What ageing does: a working set that moves, one that shrinks, and blocks that nobody asks for again.
+
+mod replay;
+mod traces;
+
+use std::time::Duration;
+
+use replay::Replay;
+use traces::{Lookup, MIB, Random, block, uniform, zipf};
+use weir_mrc::EstimatorConfig;
+
+const CAPACITY: u64 = 32 * MIB;
+/// 100,000 look-ups at the pace of the replay.
+const HALF_LIFE: Duration = Duration::from_secs(5);
+
+fn replay(samples: usize) -> Replay {
+    Replay::new(
+        CAPACITY,
+        EstimatorConfig {
+            samples,
+            half_life: Some(HALF_LIFE),
+            horizon_bytes: None,
+        },
+    )
+}
+
+/// Look-ups of other blocks than those of the same seed.
+fn elsewhere(trace: Vec<Lookup>) -> Vec<Lookup> {
+    let moved = |lookup: Lookup| Lookup {
+        hash: Random(lookup.hash).next(),
+        ..lookup
+    };
+    trace.into_iter().map(moved).collect()
+}
+
+#[test]
+fn a_curve_follows_a_working_set_that_moved_and_changed_its_shape() {
+    let mut replay = replay(2_048);
+    replay.run(&zipf(1, 20_000, 1.0, 400_000));
+    replay.exact.as_mut().unwrap().start_window();
+    // Eight half-lives on other blocks: of the old shape less than half a percent is left.
+    replay.run(&elsewhere(uniform(1, 12_000, 800_000)));
+    let curve = replay.curve();
+    let exact = replay.exact.as_ref().unwrap();
+    for mib in [4, 8, 16, 24, 40, 60] {
+        let (is, was) = (
+            curve.miss_ratio_at(mib * MIB).value,
+            exact.miss_ratio_at(mib * MIB),
+        );
+        println!("{mib} MiB: curve {is:.4}, exact {was:.4}");
+        assert!((is - was).abs() <= 0.02, "{mib} MiB: {is} for {was}");
+    }
+}
+
+#[test]
+fn the_threshold_rises_again_and_the_curve_stays_true() {
+    let mut replay = replay(1_024);
+    replay.run(&uniform(3, 60_000, 400_000));
+    let low = replay.estimator.threshold();
+    assert!(low < u64::MAX / 20);
+    let small = elsewhere(zipf(4, 4_000, 0.7, 1_600_000));
+    let mut highest = low;
+    for (i, part) in small.chunks(100_000).enumerate() {
+        replay.exact.as_mut().unwrap().start_window();
+        replay.run(part);
+        highest = highest.max(replay.estimator.threshold());
+        if i < 8 {
+            // Eight half-lives until the large set is forgotten.
+            continue;
+        }
+        let curve = replay.curve();
+        let exact = replay.exact.as_ref().unwrap();
+        for mib in [2, 4, 8, 12] {
+            let (is, was) = (
+                curve.miss_ratio_at(mib * MIB).value,
+                exact.miss_ratio_at(mib * MIB),
+            );
+            println!("half-life {i}, {mib} MiB: curve {is:.4}, exact {was:.4}");
+            assert!(
+                (is - was).abs() <= 0.03,
+                "half-life {i}, {mib} MiB: {is} for {was}"
+            );
+        }
+    }
+    println!("threshold {low:e}, then {highest:e}");
+    assert!(highest / 4 > low, "from {low} to {highest} only");
+}
+
+#[test]
+fn a_curve_ends_when_nobody_looks_anything_up() {
+    let mut replay = replay(1_024);
+    replay.run(&zipf(5, 4_000, 0.8, 50_000));
+    assert!(replay.estimator.curve(replay.now).is_some());
+    let later = replay.now + HALF_LIFE * 30;
+    assert!(replay.estimator.curve(later).is_none());
+    assert!(replay.estimator.samples() < 1.0);
+    assert_eq!(
+        replay.estimator.threshold(),
+        u64::MAX,
+        "free to sample everything again"
+    );
+    assert_eq!(
+        replay.estimator.histogram().count,
+        50_000,
+        "the histogram does not age"
+    );
+}
+
+/// A horizon keeps blocks that no cache could hold out of the sample: the rate stays high under a stream of new blocks.
+#[test]
+fn a_horizon_spends_the_sample_on_what_matters() {
+    let run = |horizon_bytes| {
+        let mut replay = Replay::new(
+            CAPACITY,
+            EstimatorConfig {
+                samples: 2_048,
+                half_life: None,
+                horizon_bytes,
+            },
+        );
+        let mut random = Random(8);
+        let trace: Vec<Lookup> = (0..400_000)
+            .map(|i| {
+                if i % 2 == 0 {
+                    block(1, 1_000_000 + i)
+                } else {
+                    block(1, random.below(10_000))
+                }
+            })
+            .collect();
+        replay.run(&trace);
+        let curve = replay.curve();
+        let exact = replay.exact.as_ref().unwrap();
+        for mib in [8, 32, 64, 120] {
+            let (is, was) = (
+                curve.miss_ratio_at(mib * MIB).value,
+                exact.miss_ratio_at(mib * MIB),
+            );
+            println!("horizon {horizon_bytes:?}, {mib} MiB: curve {is:.4}, exact {was:.4}");
+            assert!((is - was).abs() <= 0.02, "{mib} MiB: {is} for {was}");
+        }
+        replay.estimator.threshold()
+    };
+    let (without, with) = (run(None), run(Some(128 * MIB)));
+    assert!(with / 4 > without, "{with} against {without}");
+}
