@@ -33,12 +33,13 @@
 //!
 //! # Limitations
 //!
-//! - The curve is that of one ideal LRU list: neither shards nor a high-priority pool are modelled yet. With small blocks both
-//!   cost less than two points at Flink's settings.
+//! - The curve is that of one ideal LRU list: neither shards nor a high-priority pool are modelled. With small blocks both cost
+//!   less than two points at Flink's settings, and nothing at the present capacity, where real outcomes hold the curve.
 //! - Blocks are sampled alike whatever their size. A few hot blocks of hundreds of kilobytes (unpartitioned index or filter
-//!   blocks) make the byte axis noisy while the sampling rate is low; bands widen accordingly.
-//! - A look-up that does not insert moves the block in the stack by what the real cache did with it; for other sizes it may have
-//!   done otherwise.
+//!   blocks) spoil the byte axis far from the present capacity while the sampling rate is low. The band says so only if one of
+//!   them is in the sample.
+//! - After the working set has changed, the curve is a mixture of both until the half-life has done its work.
+//! - A look-up that does not insert moves a block in the stack if it hit in the real cache, as if it had hit in every other, too.
 #![forbid(unsafe_code)]
 
 mod access;

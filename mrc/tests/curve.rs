@@ -14,7 +14,7 @@ fn point(bytes: u64, miss_ratio: f64) -> CurvePoint {
 
 fn curve(points: &[(u64, f64)]) -> MissRatioCurve {
     let points = points.iter().map(|(bytes, ratio)| point(*bytes, *ratio));
-    MissRatioCurve::new(points.collect()).unwrap()
+    MissRatioCurve::new(points.collect()).expect("a falling curve")
 }
 
 fn any_curve() -> impl Strategy<Value = MissRatioCurve> {
@@ -25,7 +25,7 @@ fn any_curve() -> impl Strategy<Value = MissRatioCurve> {
             ratio *= 1.0 - drop;
             point(bytes, ratio)
         });
-        MissRatioCurve::new(points.collect()).unwrap()
+        MissRatioCurve::new(points.collect()).expect("a falling curve")
     })
 }
 
