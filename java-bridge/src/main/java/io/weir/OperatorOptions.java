@@ -43,7 +43,7 @@ final class OperatorOptions implements Serializable {
             options = new OperatorDbOptions(prepared, operator, taskManager());
             profile.applyTo(options);
             if (!config.writeBuffersBoundByFlink) {
-                options.setWriteBufferManager(OwnWriteBuffers.of(config.writeBufferBytes()));
+                options.setWriteBufferManager(OwnWriteBuffers.of(config.writeBufferManagerBytes()));
             }
             taskManager().introduce(config);
             handlesToClose.add(options);

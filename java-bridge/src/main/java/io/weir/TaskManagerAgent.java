@@ -67,11 +67,11 @@ final class TaskManagerAgent {
         }
         if (introduced.compareAndSet(false, true)) {
             LOG.info(
-                    "Weir {}: {}, budget {} MiB of which {} MiB for write buffers, {}",
+                    "Weir {}: {}, budget {} MiB of which {} MiB at most for write buffers, {}",
                     BuildInfo.VERSION,
                     hooked.describe(),
                     config.budgetBytes >> 20,
-                    config.writeBufferBytes() >> 20,
+                    config.writeBufferReserveBytes() >> 20,
                     http);
         }
     }

@@ -126,8 +126,13 @@ final class WeirConfig implements Serializable {
         return pairs.toArray(new String[0]);
     }
 
+    /** What write buffers may reach at worst: half as much again as their manager is told, as Flink reckons. */
+    long writeBufferReserveBytes() {
+        return (long) (budgetBytes * writeBufferRatio);
+    }
+
     /** Flink's formula for the write buffers' share of a budget: two thirds of the ratio. */
-    long writeBufferBytes() {
+    long writeBufferManagerBytes() {
         return (long) (2 * budgetBytes * writeBufferRatio / 3);
     }
 

@@ -130,7 +130,7 @@ class OperatorOptionsTest {
             assertEquals(
                     List.of(
                             "Weir 0.1.0: RocksDB 6.20.3, hooked Insert (slot 3), Lookup (slot 4), "
-                                    + "budget 96 MiB of which 32 MiB for write buffers, HTTP http://127.0.0.1:9260"),
+                                    + "budget 96 MiB of which 48 MiB at most for write buffers, HTTP http://127.0.0.1:9260"),
                     log.at(Level.INFO));
             assertEquals(List.of(), log.at(Level.WARN));
             assertEquals(1, agent.starts.size());

@@ -132,7 +132,7 @@ class WeirConfigTest {
     void writeBuffersFollowFlinksFormula() {
         WeirConfig config =
                 read("weir.memory.budget", "300m", "weir.memory.write-buffer-ratio", "0.5");
-        assertEquals(100L << 20, config.writeBufferBytes());
+        assertEquals(100L << 20, config.writeBufferManagerBytes());
     }
 
     private static WeirConfig read(String... keysAndValues) {
