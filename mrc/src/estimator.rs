@@ -21,7 +21,7 @@ const DEFAULT_CHARGE_BYTES: u64 = 4096;
 /// What an estimator may spend, and how long it remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EstimatorConfig {
-    /// Blocks in the sample at most, in `1..=2^30`. Memory is about 70 bytes each, plus 70 KiB.
+    /// Blocks in the sample at most, in `1..=2^30`. Memory is about 70 bytes each, plus 140 KiB.
     pub samples: usize,
     /// Age at which a look-up counts half in the curve; `None`: all count alike for ever.
     pub half_life: Option<Duration>,
@@ -145,6 +145,9 @@ impl Estimator {
     /// Tells the exact number of counted look-ups so far, and how many of them missed in the real cache. Numbers smaller than before
     /// are ignored. Call it before reading a curve or a histogram, after the look-ups it includes were observed. If it is never
     /// called, the sampled look-ups are all there is.
+    ///
+    /// Look-ups whose samples were lost on their way should be taken off both numbers in proportion, or they count as hits near the
+    /// top of the stack.
     pub fn set_counts(&mut self, lookups: u64, misses: u64, now: Duration) {
         self.set_exact(lookups, Some(misses.min(lookups)), now);
     }
