@@ -36,14 +36,13 @@ pub async fn advise(
         return Err(Failure::Usage(hint));
     }
     let client = AgentClient::new(settings.timeout, None)?;
-    // Twice the window is kept of every agent: both reports.
-    let mut fleet = Fleet::new(&settings.agents, settings.window, Duration::MAX);
+    let mut fleet = Fleet::new(&settings.agents, settings.windows, Duration::MAX);
     poll(&client, &settings.agents, &mut fleet).await?;
     if !json {
-        let seconds = settings.window.as_secs_f64();
+        let seconds = settings.windows.miss_ratio.as_secs_f64();
         eprintln!("counting lookups for {seconds:.1} s ...");
     }
-    tokio::time::sleep(settings.window).await;
+    tokio::time::sleep(settings.windows.miss_ratio).await;
     poll(&client, &settings.agents, &mut fleet).await?;
     let jobs = match &settings.flink {
         Some(url) => Some(
@@ -56,7 +55,7 @@ pub async fn advise(
     let snapshot = snapshot(
         &fleet,
         jobs.as_deref(),
-        settings.window,
+        settings.windows,
         Instant::now(),
         now_ms(),
     );

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use weir_scaling::{Guard, JobState, OperatorKey, Plan, Policy, Snapshot};
+use weir_scaling::{Guard, JobState, OperatorKey, Plan, Policy, Snapshot, TaskManagerPlan};
 
 use crate::act::{ActResult, Outcome};
 use crate::agent_client::AgentClient;
@@ -86,7 +86,13 @@ impl Cycle {
         let snapshot = {
             let fleet = self.shared.fleet.lock();
             let jobs = self.jobs.as_deref();
-            snapshot(&fleet, jobs, self.settings.window, Instant::now(), now_ms())
+            snapshot(
+                &fleet,
+                jobs,
+                self.settings.windows,
+                Instant::now(),
+                now_ms(),
+            )
         };
         let alive = snapshot.task_managers.iter().flat_map(|tm| &tm.caches);
         self.memory
@@ -207,10 +213,22 @@ impl Cycle {
 
     /// The policy's plan after the guard, with restorations before anything else.
     fn decide(&mut self, snapshot: &Snapshot) -> Plan {
-        let plan = self.policy.decide(snapshot, self.memory.history());
-        let mut plan = self.guard.review(plan, snapshot, self.memory.history());
+        let restorations = self.resume(snapshot);
+        let history = self.memory.history();
+        let review = |plan| self.guard.review(plan, snapshot, history);
+        let mut plan = review(self.policy.decide(snapshot, history));
+        let mut restorations = review(Plan::new("restore", restorations)).task_managers;
+        plan.task_managers
+            .retain(|p| restorations.iter().all(|r| r.tm_id != p.tm_id));
+        plan.task_managers.append(&mut restorations);
+        Plan::new(&plan.policy, plan.task_managers)
+    }
+
+    /// Looks after caches in their first cycle: what has to be restored, before any policy may look at them.
+    fn resume(&mut self, snapshot: &Snapshot) -> Vec<TaskManagerPlan> {
+        let mut restorations = Vec::new();
         if !self.settings.may_resize() {
-            return plan;
+            return restorations;
         }
         for tm in &snapshot.task_managers {
             let fresh = tm.data_age_ms <= self.settings.limits.max_data_age_ms;
@@ -219,6 +237,7 @@ impl Cycle {
             }
             match self.memory.resume(tm, snapshot.at_ms) {
                 Resume::Nothing => {}
+                Resume::Restore(plan) => restorations.push(plan),
                 Resume::InForce(sizes) => {
                     let count = sizes.len();
                     let message =
@@ -229,15 +248,8 @@ impl Cycle {
                     let decision = self.memory.number_decision();
                     self.settle(decision, "restore", None, outcome, snapshot.at_ms);
                 }
-                Resume::Restore(restoration) => {
-                    let restoration = Plan::new("restore", vec![restoration]);
-                    let history = self.memory.history();
-                    let mut restoration = self.guard.review(restoration, snapshot, history);
-                    plan.task_managers.retain(|p| p.tm_id != tm.tm_id);
-                    plan.task_managers.append(&mut restoration.task_managers);
-                }
             }
         }
-        Plan::new(&plan.policy.clone(), plan.task_managers)
+        restorations
     }
 }

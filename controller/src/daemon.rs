@@ -120,7 +120,7 @@ fn open_history(settings: &Settings) -> anyhow::Result<(Option<HistoryFile>, Mem
 }
 
 fn shared(settings: &Settings) -> anyhow::Result<Shared> {
-    let fleet = Fleet::new(&settings.agents, settings.window, settings.drop_after);
+    let fleet = Fleet::new(&settings.agents, settings.windows, settings.drop_after);
     let now = now_ms();
     let status = Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),

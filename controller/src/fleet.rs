@@ -7,14 +7,14 @@ use anyhow::ensure;
 use weir_protocol::{Announcement, PROTOCOL_VERSION, Report};
 
 use crate::agent_client::AgentError;
-use crate::observe::ReportLog;
+use crate::observe::{ReportLog, Windows};
 use crate::settings::base_url;
 
 /// All agents, by URL.
 #[derive(Debug)]
 pub struct Fleet {
     agents: BTreeMap<String, Agent>,
-    window: Duration,
+    keep: Duration,
     drop_after: Duration,
 }
 
@@ -41,11 +41,11 @@ impl Fleet {
 
     /// A fleet of the configured agents.
     #[must_use]
-    pub fn new(configured: &[String], window: Duration, drop_after: Duration) -> Self {
+    pub fn new(configured: &[String], windows: Windows, drop_after: Duration) -> Self {
         let agent = |url: &String| (url.clone(), Agent::new(url.clone(), true));
         Self {
             agents: configured.iter().map(agent).collect(),
-            window,
+            keep: windows.load.max(windows.miss_ratio) * 2,
             drop_after,
         }
     }
@@ -100,7 +100,7 @@ impl Fleet {
                     tracing::info!(url, "agent is back");
                 }
                 agent.heard = now;
-                agent.log.push(now, report, self.window);
+                agent.log.push(now, report, self.keep);
             }
             Err(error) => {
                 let error = error.to_string();

@@ -18,11 +18,18 @@ use crate::history::Line;
 pub struct Memory {
     sizes: BTreeMap<OperatorKey, RememberedSize>,
     /// Plans whose outcome was never written: the controller died between sending and recording.
-    intents: BTreeMap<String, Vec<OperatorSize>>,
+    intents: BTreeMap<String, Intent>,
     /// Process and caches that were looked after, by TaskManager.
     seen: BTreeMap<String, (u32, BTreeSet<u64>)>,
     history: History,
     next_decision: u64,
+}
+
+/// A plan that was about to be sent.
+#[derive(Debug)]
+struct Intent {
+    at_ms: u64,
+    sizes: Vec<OperatorSize>,
 }
 
 /// A size that was in force.
@@ -70,6 +77,7 @@ impl Memory {
                 self.intents.clear();
             }
             Line::Decision {
+                at_ms,
                 decision,
                 acting,
                 plan,
@@ -82,7 +90,11 @@ impl Memory {
                         operator: c.operator.clone(),
                         bytes: c.to_bytes,
                     });
-                    self.intents.insert(tm.tm_id.clone(), sizes.collect());
+                    let intent = Intent {
+                        at_ms: *at_ms,
+                        sizes: sizes.collect(),
+                    };
+                    self.intents.insert(tm.tm_id.clone(), intent);
                 }
             }
             Line::Outcome { at_ms, outcome, .. } => self.learn(outcome, *at_ms),
@@ -193,15 +205,19 @@ impl Memory {
         }
     }
 
-    /// A plan without an outcome counts as applied if what it wanted is what is there.
+    /// A plan without an outcome counts as applied if what it wanted is what is there; it starts a cool-down in any case.
     fn settle_intent(&mut self, tm: &TaskManagerState, at_ms: u64) {
         let Some(intent) = self.intents.remove(&tm.tm_id) else {
             return;
         };
         let is_there = |wanted: &OperatorSize| tm.caches.iter().any(|c| size_of(c) == *wanted);
-        if intent.iter().all(is_there) {
-            self.remember(&intent, at_ms);
+        if intent.sizes.iter().all(is_there) {
+            self.remember(&intent.sizes, at_ms);
         }
+        let change = Change {
+            at_ms: intent.at_ms,
+        };
+        self.history.last_changes.insert(tm.tm_id.clone(), change);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use weir_protocol::{CacheId, CacheReport, HookState, MemoryMode, Report};
 use weir_scaling::{
-    BudgetState, CacheState, JobState, OperatorKey, Snapshot, TaskManagerState, Window,
+    BudgetState, CacheState, JobState, Load, OperatorKey, Snapshot, TaskManagerState, Window,
 };
 
 use crate::clock::millis_of;
@@ -17,14 +17,23 @@ pub struct ReportLog {
     reports: VecDeque<(Instant, Report)>,
 }
 
+/// Over how long things are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Windows {
+    /// Lookups per second.
+    pub load: Duration,
+    /// Measured miss ratios.
+    pub miss_ratio: Duration,
+}
+
 // === impl ReportLog ===
 
 impl ReportLog {
     /// More polls than any sensible window holds.
-    const MAX_REPORTS: usize = 128;
+    const MAX_REPORTS: usize = 256;
 
-    /// Adds a report, and forgets what is older than twice the window or of an earlier life.
-    pub fn push(&mut self, received: Instant, report: Report, window: Duration) {
+    /// Adds a report, and forgets what is older than `keep` or of an earlier life.
+    pub fn push(&mut self, received: Instant, report: Report, keep: Duration) {
         if let Some(last) = self.newest() {
             let same_life =
                 last.agent.pid == report.agent.pid && last.uptime_ms <= report.uptime_ms;
@@ -36,7 +45,7 @@ impl ReportLog {
             }
         }
         self.reports.push_back((received, report));
-        let old = |at: &Instant| received.duration_since(*at) > window * 2;
+        let old = |at: &Instant| received.duration_since(*at) > keep;
         while self.reports.len() > Self::MAX_REPORTS
             || (self.reports.len() > 2 && self.reports.front().is_some_and(|(at, _)| old(at)))
         {
@@ -60,12 +69,40 @@ impl ReportLog {
     /// present capacity; absent before two such reports exist.
     #[must_use]
     pub fn window(&self, id: CacheId, window: Duration) -> Option<Window> {
+        let at_one_capacity = |earlier: &CacheReport, later: &CacheReport| {
+            same_life(earlier, later) && earlier.capacity_bytes == later.capacity_bytes
+        };
+        let (millis, hits, misses) = self.counted(id, window, at_one_capacity)?;
+        Some(Window {
+            millis,
+            lookups: hits + misses,
+            misses,
+        })
+    }
+
+    /// A cache's task lookups over the last `window`, or as much of it as was seen of this life of the cache.
+    #[must_use]
+    pub fn load(&self, id: CacheId, window: Duration) -> Option<Load> {
+        let (millis, hits, misses) = self.counted(id, window, same_life)?;
+        Some(Load {
+            millis,
+            lookups: hits + misses,
+        })
+    }
+
+    /// Milliseconds, hits and misses between the newest report and the oldest one within `window` that continues into it.
+    fn counted(
+        &self,
+        id: CacheId,
+        window: Duration,
+        continues: impl Fn(&CacheReport, &CacheReport) -> bool,
+    ) -> Option<(u64, u64, u64)> {
         let newest = self.newest()?;
         let last = find(newest, id)?;
         let mut base = None;
         let mut later = last;
         for (_, report) in self.reports.iter().rev().skip(1) {
-            let Some(earlier) = find(report, id).filter(|earlier| same_life(earlier, later)) else {
+            let Some(earlier) = find(report, id).filter(|earlier| continues(earlier, later)) else {
                 break;
             };
             base = Some((report.uptime_ms, earlier));
@@ -77,11 +114,8 @@ impl ReportLog {
         let (since_ms, first) = base?;
         let (hits, misses) = last.task_hits_and_misses();
         let (hits_before, misses_before) = first.task_hits_and_misses();
-        Some(Window {
-            millis: newest.uptime_ms - since_ms,
-            lookups: hits + misses - hits_before - misses_before,
-            misses: misses - misses_before,
-        })
+        let millis = newest.uptime_ms - since_ms;
+        Some((millis, hits - hits_before, misses - misses_before))
     }
 }
 
@@ -89,13 +123,11 @@ fn find(report: &Report, id: CacheId) -> Option<&CacheReport> {
     report.caches.iter().find(|c| c.id == id)
 }
 
-/// Whether two reports of a cache number can be subtracted: one operator subtask, one attempt, one capacity, and nothing that only
-/// grows has shrunk.
+/// Whether two reports of a cache number can be subtracted: one operator subtask, one attempt, and nothing that only grows has shrunk.
 fn same_life(earlier: &CacheReport, later: &CacheReport) -> bool {
     let (hits_before, misses_before) = earlier.task_hits_and_misses();
     let (hits, misses) = later.task_hits_and_misses();
     earlier.operator == later.operator
-        && earlier.capacity_bytes == later.capacity_bytes
         && earlier.age_ms <= later.age_ms
         && hits_before <= hits
         && misses_before <= misses
@@ -116,7 +148,7 @@ pub fn key_of(operator: &weir_protocol::OperatorSubtask) -> OperatorKey {
 pub fn snapshot(
     fleet: &Fleet,
     jobs: Option<&[JobState]>,
-    window: Duration,
+    windows: Windows,
     now: Instant,
     at_ms: u64,
 ) -> Snapshot {
@@ -125,7 +157,7 @@ pub fn snapshot(
         let (Some(report), Some(age)) = (agent.log.newest(), agent.log.age(now)) else {
             continue;
         };
-        let tm = task_manager(report, &agent.log, window, millis_of(age));
+        let tm = task_manager(report, &agent.log, windows, millis_of(age));
         let fresher = by_tm
             .get(&tm.tm_id)
             .is_none_or(|known| tm.data_age_ms < known.data_age_ms);
@@ -148,7 +180,7 @@ pub fn snapshot(
 fn task_manager(
     report: &Report,
     log: &ReportLog,
-    window: Duration,
+    windows: Windows,
     data_age_ms: u64,
 ) -> TaskManagerState {
     let cache = |c: &CacheReport| CacheState {
@@ -161,7 +193,8 @@ fn task_manager(
         usage_bytes: c.usage_bytes,
         pinned_bytes: c.pinned_bytes,
         age_ms: c.age_ms,
-        window: log.window(c.id, window),
+        load: log.load(c.id, windows.load),
+        window: log.window(c.id, windows.miss_ratio),
         curve: c.curve.clone(),
         miss_seconds: c.miss_seconds,
     };

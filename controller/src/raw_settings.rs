@@ -28,9 +28,12 @@ pub struct RawSettings {
     /// Time from poll to poll [default: 5s].
     #[arg(long, value_name = "TIME")]
     pub interval: Option<String>,
-    /// Time over which lookups are counted [default: twice the interval].
+    /// Time over which miss ratios are measured [default: twice the interval].
     #[arg(long, value_name = "TIME")]
     pub window: Option<String>,
+    /// Time over which lookups per second are counted [default: 1m].
+    #[arg(long, value_name = "TIME")]
+    pub load_window: Option<String>,
     /// Longest wait for an answer [default: 2s].
     #[arg(long, value_name = "TIME")]
     pub timeout: Option<String>,
@@ -58,7 +61,7 @@ pub struct RawSettings {
 }
 
 /// Every key of the file, for the nearest-key hint.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "agent",
     "flink",
     "listen",
@@ -66,6 +69,7 @@ const KEYS: [&str; 15] = [
     "policy",
     "interval",
     "window",
+    "load-window",
     "timeout",
     "drop-after",
     "history",
@@ -114,6 +118,7 @@ impl RawSettings {
             policy: self.policy.or(other.policy),
             interval: self.interval.or(other.interval),
             window: self.window.or(other.window),
+            load_window: self.load_window.or(other.load_window),
             timeout: self.timeout.or(other.timeout),
             drop_after: self.drop_after.or(other.drop_after),
             history: self.history.or(other.history),

@@ -11,6 +11,7 @@ use weir_scaling::Limits;
 
 use crate::clock::millis_of;
 use crate::duration;
+use crate::observe::Windows;
 use crate::policies::PolicyName;
 use crate::raw_settings::RawSettings;
 
@@ -36,8 +37,8 @@ pub struct Settings {
     pub policy: PolicyName,
     /// From poll to poll.
     pub interval: Duration,
-    /// Over which lookups are counted.
-    pub window: Duration,
+    /// Over which lookups and misses are counted.
+    pub windows: Windows,
     /// For an answer.
     pub timeout: Duration,
     /// Until a lost agent is forgotten.
@@ -58,6 +59,7 @@ impl RawSettings {
     /// Checks everything and fills in the defaults.
     pub fn check(self) -> anyhow::Result<Settings> {
         let interval = time("interval", self.interval, Settings::INTERVAL)?;
+        let window = time("window", self.window, interval * 2)?;
         let cooldown = time("cooldown", self.cooldown, interval * 3)?;
         let min_age = Duration::from_millis(Limits::DEFAULT_MIN_CACHE_AGE_MS);
         let min_relative_gain = self.min_gain.unwrap_or(Limits::DEFAULT_MIN_RELATIVE_GAIN);
@@ -72,6 +74,8 @@ impl RawSettings {
         let limits = Limits {
             max_data_age_ms: millis_of(interval * 3),
             cooldown_ms: millis_of(cooldown),
+            // With room for jitter.
+            min_load_ms: millis_of(window).saturating_mul(9) / 10,
             min_cache_age_ms: millis_of(positive_or_zero("min-age", self.min_age, min_age)?),
             min_relative_gain,
             ..Limits::default()
@@ -91,7 +95,14 @@ impl RawSettings {
             act: acts(&self.act.unwrap_or_default())?,
             policy: self.policy.as_deref().unwrap_or("weir").parse()?,
             interval,
-            window: time("window", self.window, interval * 2)?,
+            windows: Windows {
+                load: time(
+                    "load-window",
+                    self.load_window,
+                    window.max(Settings::LOAD_WINDOW),
+                )?,
+                miss_ratio: window,
+            },
             timeout: time("timeout", self.timeout, Settings::TIMEOUT)?,
             drop_after: time("drop-after", self.drop_after, Settings::DROP_AFTER)?,
             history: self.history,
@@ -111,6 +122,8 @@ impl Settings {
     pub const LISTEN: &'static str = "127.0.0.1:9240";
     /// Flink's own gauges are renewed every 5 s; faster polls see nothing new of it.
     pub const INTERVAL: Duration = Duration::from_secs(5);
+    /// Lookups come in bursts of flushes and checkpoints; a minute evens them out.
+    pub const LOAD_WINDOW: Duration = Duration::from_secs(60);
     /// An agent answers within milliseconds; two seconds means it is in trouble.
     pub const TIMEOUT: Duration = Duration::from_secs(2);
     /// Longer than a TaskManager takes to come back.

@@ -100,10 +100,12 @@ pub struct CacheStatus {
     pub pinned_bytes: u64,
     /// Age of the cache.
     pub age_ms: u64,
-    /// Length of the window behind the next two; absent before it exists.
+    /// Length of the window behind the measured miss ratio; absent before it exists.
     pub window_ms: Option<u64>,
-    /// Lookups of task threads.
+    /// Lookups of task threads; over the longer window of the load while this one does not exist.
     pub lookups_per_second: Option<f64>,
+    /// The same over the longer window that decisions are based on.
+    pub load_per_second: Option<f64>,
     /// Exact share of them that missed.
     pub measured_miss_ratio: Option<f64>,
     /// The curve's miss ratio at the capacity in force.
@@ -173,6 +175,8 @@ impl CacheStatus {
         plan: Option<&CachePlan>,
         last_change: Option<&ChangeStatus>,
     ) -> Self {
+        let live = cache.window.and_then(|w| w.lookups_per_second());
+        let load = cache.load.and_then(|l| l.lookups_per_second());
         Self {
             id: cache.id,
             operator: cache.operator.clone(),
@@ -182,7 +186,8 @@ impl CacheStatus {
             pinned_bytes: cache.pinned_bytes,
             age_ms: cache.age_ms,
             window_ms: cache.window.map(|w| w.millis),
-            lookups_per_second: cache.window.and_then(|w| w.lookups_per_second()),
+            lookups_per_second: live.or(load),
+            load_per_second: load,
             measured_miss_ratio: cache.window.and_then(|w| w.miss_ratio()),
             curve_miss_ratio: cache.predicted_at(cache.capacity_bytes),
             curve_at_half: cache.predicted_at(cache.capacity_bytes / 2),

@@ -11,6 +11,8 @@ pub struct Limits {
     pub max_data_age_ms: u64,
     /// Caches younger than this are frozen: they are still filling.
     pub min_cache_age_ms: u64,
+    /// Lookups counted over less than this freeze their cache: they come in bursts.
+    pub min_load_ms: u64,
     /// After a change, nothing moves in that TaskManager for so long.
     pub cooldown_ms: u64,
     /// Share of the present misses that a change must save.
@@ -24,6 +26,7 @@ impl Default for Limits {
         Self {
             max_data_age_ms: Self::DEFAULT_MAX_DATA_AGE_MS,
             min_cache_age_ms: Self::DEFAULT_MIN_CACHE_AGE_MS,
+            min_load_ms: Self::DEFAULT_MIN_LOAD_MS,
             cooldown_ms: Self::DEFAULT_COOLDOWN_MS,
             min_relative_gain: Self::DEFAULT_MIN_RELATIVE_GAIN,
             max_shrink: Self::DEFAULT_MAX_SHRINK,
@@ -38,6 +41,8 @@ impl Limits {
     pub const DEFAULT_MAX_DATA_AGE_MS: u64 = 15_000;
     /// Enough for a first curve at a few thousand lookups a second.
     pub const DEFAULT_MIN_CACHE_AGE_MS: u64 = 30_000;
+    /// Two polls at the default interval of 5 s, with room for jitter.
+    pub const DEFAULT_MIN_LOAD_MS: u64 = 9_000;
     /// Long enough to refill a cache, short enough to follow a workload.
     pub const DEFAULT_COOLDOWN_MS: u64 = 15_000;
     /// Below 5 % a change is churn.
@@ -80,18 +85,21 @@ impl Limits {
                 limit_ms: self.min_cache_age_ms,
             });
         }
-        let Some(window) = cache.window.filter(|w| w.millis > 0) else {
-            return Some(Freeze::NoWindow);
+        let Some(load) = cache.load.filter(|l| l.millis > 0) else {
+            return Some(Freeze::NoLoad);
         };
+        if load.millis < self.min_load_ms {
+            return Some(Freeze::ShortLoad {
+                millis: load.millis,
+                limit_ms: self.min_load_ms,
+            });
+        }
         if cache.curve.as_ref().is_none_or(|c| c.points().is_empty()) {
             return Some(Freeze::NoCurve);
         }
         let nonsense = |what: String| Some(Freeze::Nonsense { what });
-        if window.misses > window.lookups {
-            return nonsense(format!(
-                "{} misses in {} lookups",
-                window.misses, window.lookups
-            ));
+        if let Some(w) = cache.window.filter(|w| w.misses > w.lookups) {
+            return nonsense(format!("{} misses in {} lookups", w.misses, w.lookups));
         }
         if let Some(s) = cache.miss_seconds.filter(|s| !s.is_finite() || *s < 0.0) {
             return nonsense(format!("a miss takes {s} s"));

@@ -22,7 +22,7 @@ impl<'a> Weights<'a> {
         caches.sort_by(|a, b| (&a.operator, a.id).cmp(&(&b.operator, b.id)));
         let timed = caches.iter().all(|c| c.miss_seconds.is_some());
         let weigh = |cache: &'a CacheState| {
-            let rate = cache.window?.lookups_per_second()?;
+            let rate = cache.load?.lookups_per_second()?;
             let seconds = cache.miss_seconds.filter(|_| timed).unwrap_or(1.0);
             Some(Weighted {
                 cache,
@@ -44,23 +44,14 @@ impl<'a> Weights<'a> {
         self.caches.iter().map(|w| w.cost(size_of(w.cache))).sum()
     }
 
-    /// Cost before and after a change of sizes.
-    ///
-    /// Noise: both ends of a change lie on one curve and share its samples, so their difference is off by no more than the wider
-    /// half-band; different caches are sampled independently, so theirs add up as squares.
+    /// Cost before and after a change of sizes; the noise adds up as squares, since caches are sampled independently.
     pub fn effect(&self, size_of: impl Fn(&CacheState) -> u64) -> Effect {
-        let variance: f64 = self
+        let changed = self
             .caches
             .iter()
-            .filter(|w| size_of(w.cache) != w.cache.capacity_bytes)
-            .map(|w| {
-                let half = |bytes| {
-                    let ratio = w.cache.predicted_at(bytes);
-                    ratio.map_or(0.0, |r| (r.high - r.low) / 2.0)
-                };
-                let widest = half(w.cache.capacity_bytes).max(half(size_of(w.cache)));
-                (w.weight * widest).powi(2)
-            })
+            .filter(|w| size_of(w.cache) != w.cache.capacity_bytes);
+        let variance: f64 = changed
+            .map(|w| (w.weight * noise_between(w.cache, size_of(w.cache))).powi(2))
             .sum();
         Effect {
             objective: self.objective,
@@ -76,5 +67,97 @@ impl Weighted<'_> {
     pub fn cost(&self, capacity_bytes: u64) -> f64 {
         let ratio = self.cache.predicted_at(capacity_bytes);
         ratio.map_or(0.0, |r| r.value * self.weight)
+    }
+}
+
+/// How far the predicted difference of miss ratios between the present capacity and another may be off (90 %).
+///
+/// Both ends lie on one curve, so what they are both off by cancels out: the difference depends on the accesses whose reuse
+/// distance lies between them alone. A band of half-width `h` at miss ratio `m` is that of `n = m (1 - m) / h^2` independent
+/// accesses (in units of the band's own quantile); a share `d` of as many is off by `sqrt(d (1 - d) / n)`.
+fn noise_between(cache: &CacheState, other_bytes: u64) -> f64 {
+    let ends = [cache.capacity_bytes, other_bytes].map(|bytes| cache.predicted_at(bytes));
+    let [Some(here), Some(there)] = ends else {
+        return 0.0;
+    };
+    let difference = (here.value - there.value).abs();
+    // Per access; the end that was sampled worse counts.
+    let variance = [here, there].map(|m| {
+        let half = (m.high - m.low) / 2.0;
+        // A ratio of nearly 0 or 1 is known no better than its band.
+        let ratio = m.value.max(half).min(1.0 - half).clamp(0.0, 1.0);
+        let spread = ratio * (1.0 - ratio);
+        if spread > 0.0 {
+            half * half / spread
+        } else {
+            0.0
+        }
+    });
+    (difference * (1.0 - difference) * variance[0].max(variance[1])).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_mrc::{CurvePoint, MissRatioCurve};
+
+    use super::*;
+
+    fn cache(points: &[(u64, f64, f64)]) -> CacheState {
+        let point = |&(bytes, miss_ratio, half): &(u64, f64, f64)| CurvePoint {
+            bytes,
+            miss_ratio,
+            low: miss_ratio - half,
+            high: miss_ratio + half,
+        };
+        CacheState {
+            id: 1,
+            operator: crate::OperatorKey {
+                job_id: String::new(),
+                operator_name: String::new(),
+                subtask_index: 0,
+            },
+            task_name: String::new(),
+            parallelism: 1,
+            attempt: 0,
+            capacity_bytes: 100,
+            usage_bytes: 100,
+            pinned_bytes: 0,
+            age_ms: 0,
+            load: None,
+            window: None,
+            curve: Some(MissRatioCurve::new(points.iter().map(point).collect()).unwrap()),
+            miss_seconds: None,
+        }
+    }
+
+    #[test]
+    fn a_difference_is_known_as_well_as_the_accesses_between_allow() {
+        // 100 accesses: at a ratio of one half the band is 0.05 either side.
+        let c = cache(&[(100, 0.5, 0.05), (200, 0.4, 0.04898979)]);
+        let expected = (0.1_f64 * 0.9 / 100.0).sqrt();
+        assert!((noise_between(&c, 200) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn no_difference_has_no_noise_and_a_wide_band_at_zero_is_not_certain() {
+        let flat = cache(&[(100, 0.4, 0.3), (200, 0.4, 0.3)]);
+        assert_eq!(noise_between(&flat, 200), 0.0);
+        let mut c = cache(&[(100, 0.3, 0.0), (200, 0.01, 0.01)]);
+        c.curve = MissRatioCurve::new(vec![
+            CurvePoint {
+                bytes: 100,
+                miss_ratio: 0.3,
+                low: 0.3,
+                high: 0.3,
+            },
+            CurvePoint {
+                bytes: 200,
+                miss_ratio: 0.0,
+                low: 0.0,
+                high: 0.2,
+            },
+        ])
+        .ok();
+        assert!(noise_between(&c, 200) > 0.1);
     }
 }

@@ -36,6 +36,7 @@ pub use quantity::{Bytes, Percent, Seconds};
 pub use reason::{CacheReason, Freeze, Objective, PredictedRatio, Verdict};
 pub use restore::restore;
 pub use snapshot::{
-    BudgetState, CacheState, JobState, OperatorKey, Snapshot, TaskManagerState, VertexState, Window,
+    BudgetState, CacheState, JobState, Load, OperatorKey, Snapshot, TaskManagerState, VertexState,
+    Window,
 };
 pub use weir::WeirPolicy;

@@ -45,7 +45,7 @@ pub struct CachePlan {
     pub from_bytes: u64,
     /// Capacity to be; equal to `from_bytes` if it stays.
     pub to_bytes: u64,
-    /// Lookups of task threads over the window.
+    /// Lookups of task threads.
     pub lookups_per_second: Option<f64>,
     /// Miss ratio the curve gives for `from_bytes`.
     pub before: Option<PredictedRatio>,
@@ -127,6 +127,7 @@ impl TaskManagerPlan {
     #[must_use]
     pub fn withheld(mut self, verdict: Verdict) -> Self {
         self.verdict = verdict;
+        self.rejected.clear();
         for cache in self.caches.iter_mut().filter(|c| c.changes_size()) {
             let wanted_bytes = cache.to_bytes;
             cache.to_bytes = cache.from_bytes;
@@ -163,7 +164,7 @@ impl CachePlan {
     pub fn resize(cache: &CacheState, to_bytes: u64, reason: CacheReason) -> Self {
         let before = cache.predicted_at(cache.capacity_bytes);
         let after = cache.predicted_at(to_bytes);
-        let lookups_per_second = cache.window.and_then(|w| w.lookups_per_second());
+        let lookups_per_second = cache.load.and_then(|l| l.lookups_per_second());
         let saved = |rate, from: PredictedRatio, to: PredictedRatio| rate * (from.value - to.value);
         Self {
             id: cache.id,

@@ -61,8 +61,15 @@ pub enum Freeze {
         /// What would still do.
         limit_ms: u64,
     },
-    /// No two reports of this life at this capacity yet.
-    NoWindow,
+    /// No two reports of this life yet.
+    NoLoad,
+    /// Its lookups were counted over too short a time.
+    ShortLoad {
+        /// Time over which they were.
+        millis: u64,
+        /// The time that would do.
+        limit_ms: u64,
+    },
     /// The cache is too young.
     TooYoung {
         /// Its age.
@@ -209,9 +216,13 @@ impl fmt::Display for Freeze {
                 Seconds(*age_ms),
                 Seconds(*limit_ms)
             ),
-            Self::NoWindow => {
-                f.write_str("there are no two reports of this cache at this capacity yet")
-            }
+            Self::NoLoad => f.write_str("there are no two reports of this cache yet"),
+            Self::ShortLoad { millis, limit_ms } => write!(
+                f,
+                "its lookups were counted for only {}, less than {}",
+                Seconds(*millis),
+                Seconds(*limit_ms)
+            ),
             Self::TooYoung { age_ms, limit_ms } => write!(
                 f,
                 "the cache is only {} old, less than {}",

@@ -110,6 +110,8 @@ pub struct CacheState {
     pub pinned_bytes: u64,
     /// Milliseconds since the cache was attached.
     pub age_ms: u64,
+    /// How much it is asked; absent before two reports of one life exist. A longer window than the next one: lookups come in bursts.
+    pub load: Option<Load>,
     /// What was measured over the last window; absent before two reports of one life at one capacity exist.
     pub window: Option<Window>,
     /// Miss ratio curve of the lookups of task threads; absent until enough was sampled.
@@ -118,7 +120,16 @@ pub struct CacheState {
     pub miss_seconds: Option<f64>,
 }
 
-/// Exact counts of task threads' lookups between two reports.
+/// Exact count of task threads' lookups between two reports, at whatever capacities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// Length, by the agent's clock.
+    pub millis: u64,
+    /// Lookups in it.
+    pub lookups: u64,
+}
+
+/// Exact counts of task threads' lookups between two reports, at one capacity.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Window {
     /// Length, by the agent's clock.
@@ -154,6 +165,16 @@ impl CacheState {
                 high: m.high,
             }
         })
+    }
+}
+
+// === impl Load ===
+
+impl Load {
+    /// Lookups per second; absent for a window of no length.
+    #[must_use]
+    pub fn lookups_per_second(&self) -> Option<f64> {
+        (self.millis > 0).then(|| self.lookups as f64 * 1000.0 / self.millis as f64)
     }
 }
 

@@ -91,7 +91,7 @@ fn gains_inside_the_bands_are_noise() {
             .clone()
     };
     assert_eq!(decide_with(0.02), Verdict::Resize);
-    assert!(matches!(decide_with(0.15), Verdict::WithinNoise { .. }));
+    assert!(matches!(decide_with(0.25), Verdict::WithinNoise { .. }));
 }
 
 #[test]

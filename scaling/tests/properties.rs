@@ -26,7 +26,7 @@ fn any_cache() -> impl Strategy<Value = CacheState> {
             let mut c = cache(0, mib, rate, curve);
             c.pinned_bytes = pinned_mib * MIB;
             c.age_ms = age_ms;
-            c.window = c.window.filter(|_| windowed || age_ms % 3 > 0);
+            c.load = c.load.filter(|_| windowed || age_ms % 3 > 0);
             c.curve = c.curve.filter(|_| curved || age_ms % 3 > 0);
             c
         },

@@ -17,6 +17,7 @@ fn remembered_sizes_come_back_even_to_young_caches() {
     let mut a = cache(1, 32, 0, falling(8, 0.0));
     a.age_ms = 10;
     a.curve = None;
+    a.load = None;
     a.window = None;
     let tm = task_manager(64, vec![a, cache(2, 32, 0, falling(8, 0.0))]);
     let plan = restore(&tm, &sizes(&[(1, 48), (2, 16), (9, 500)])).unwrap();

@@ -96,18 +96,18 @@ fn measured_miss_time_decides_where_all_have_it() {
 }
 
 #[test]
-fn an_idle_cache_yields_and_a_missing_window_freezes() {
+fn an_idle_cache_yields_and_a_missing_load_freezes() {
     let busy = || cache(1, 32, 5_000, falling(256, 0.0));
     let idle = cache(2, 32, 0, falling(256, 0.0));
     let plan = decide(&snapshot(task_manager(64, vec![busy(), idle.clone()])));
     assert_eq!(plan.task_managers[0].caches[1].to_bytes, 16 * MIB);
 
     let mut unknown = idle;
-    unknown.window = None;
+    unknown.load = None;
     let plan = decide(&snapshot(task_manager(64, vec![busy(), unknown])));
     let kept = &plan.task_managers[0].caches[1];
     assert_eq!(kept.to_bytes, 32 * MIB);
-    assert_eq!(kept.reason, CacheReason::Frozen(Freeze::NoWindow));
+    assert_eq!(kept.reason, CacheReason::Frozen(Freeze::NoLoad));
 }
 
 #[test]

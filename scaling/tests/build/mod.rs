@@ -4,7 +4,7 @@
 use serde_json::json;
 use weir_mrc::MissRatioCurve;
 use weir_scaling::{
-    BudgetState, CacheState, Guard, History, Limits, OperatorKey, Plan, Policy, Snapshot,
+    BudgetState, CacheState, Guard, History, Limits, Load, OperatorKey, Plan, Policy, Snapshot,
     TaskManagerState, WeirPolicy, Window,
 };
 
@@ -61,6 +61,10 @@ pub fn cache(id: u64, mib: u64, lookups_per_s: u64, curve: MissRatioCurve) -> Ca
         usage_bytes: mib * MIB,
         pinned_bytes: 0,
         age_ms: 120_000,
+        load: Some(Load {
+            millis: 10_000,
+            lookups: lookups_per_s * 10,
+        }),
         window: Some(Window {
             millis: 10_000,
             lookups: lookups_per_s * 10,
