@@ -114,7 +114,9 @@ impl Agent {
         EstimatorConfig {
             samples: self.settings.samples,
             half_life: Some(self.settings.half_life),
-            ..EstimatorConfig::default()
+            // Questions about other TaskManagers reach a little beyond this one's budget; blocks deeper than that would
+            // only take places in the sample.
+            horizon_bytes: Some(self.settings.memory.cache_bytes.saturating_mul(4)),
         }
     }
 

@@ -268,8 +268,11 @@ impl Sampling {
         // would take them for look-ups it had seen and rejected.
         self.lost_lookups +=
             context.take_task_drops() as f64 * (u64::MAX as f64 / threshold.max(1) as f64);
-        let seen = context.task_lookups() as f64 - self.lost_lookups;
-        self.estimator.set_lookups(seen.max(0.0) as u64, now);
+        let (hits, misses) = context.task_hits_and_misses();
+        let lookups = hits + misses;
+        let kept = (1.0 - self.lost_lookups / lookups.max(1) as f64).clamp(0.0, 1.0);
+        let kept = |count: u64| (count as f64 * kept) as u64;
+        self.estimator.set_counts(kept(lookups), kept(misses), now);
         context.set_threshold(self.estimator.threshold());
     }
 

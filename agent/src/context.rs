@@ -103,12 +103,16 @@ impl CacheContext {
         self.task_drops.swap(0, Ordering::Relaxed)
     }
 
-    /// All look-ups of the task thread so far.
-    pub fn task_lookups(&self) -> u64 {
-        self.counters[Caller::Task as usize]
-            .iter()
-            .map(|c| c.load(Ordering::Relaxed))
-            .sum()
+    /// Look-ups of the task thread so far: those that hit, and those that missed.
+    pub fn task_hits_and_misses(&self) -> (u64, u64) {
+        let line = &self.counters[Caller::Task as usize];
+        let sum = |result: LookupResult| {
+            let of_roles = line.iter().skip(result as usize).step_by(RESULTS.len());
+            of_roles
+                .map(|counter| counter.load(Ordering::Relaxed))
+                .sum()
+        };
+        (sum(LookupResult::Hit), sum(LookupResult::Miss))
     }
 
     /// Every counter that is not zero.
@@ -162,7 +166,10 @@ mod tests {
             }
         }
         assert_eq!(context.lookups(), expected);
-        assert_eq!(context.task_lookups(), (1..=8).sum::<u64>());
+        assert_eq!(
+            context.task_hits_and_misses(),
+            (1 + 3 + 5 + 7, 2 + 4 + 6 + 8)
+        );
         context.switch_on(4, 9);
         assert!(
             context.lookups().is_empty(),
