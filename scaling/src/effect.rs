@@ -81,18 +81,25 @@ fn noise_between(cache: &CacheState, other_bytes: u64) -> f64 {
         return 0.0;
     };
     let difference = (here.value - there.value).abs();
-    // Per access; the end that was sampled worse counts.
-    let variance = [here, there].map(|m| {
-        let half = (m.high - m.low) / 2.0;
+    // A curve that is off from what is measured here and now is no better known than that, whatever its samples say.
+    let measured = cache.window.and_then(|w| w.miss_ratio());
+    let off = measured.map_or(0.0, |m| (m - here.value).abs());
+    let half_bands = [(here.high - here.low) / 2.0, (there.high - there.low) / 2.0];
+    // Per access; the end that is known worse counts.
+    let per_access = |ratio: f64, half: f64| {
         // A ratio of nearly 0 or 1 is known no better than its band.
-        let ratio = m.value.max(half).min(1.0 - half).clamp(0.0, 1.0);
+        let ratio = ratio.max(half).min(1.0 - half).clamp(0.0, 1.0);
         let spread = ratio * (1.0 - ratio);
         if spread > 0.0 {
             half * half / spread
         } else {
             0.0
         }
-    });
+    };
+    let variance = [
+        per_access(here.value, half_bands[0].max(off)),
+        per_access(there.value, half_bands[1]),
+    ];
     (difference * (1.0 - difference) * variance[0].max(variance[1])).sqrt()
 }
 
@@ -134,6 +141,19 @@ mod tests {
     fn a_difference_is_known_as_well_as_the_accesses_between_allow() {
         // 100 accesses: at a ratio of one half the band is 0.05 either side.
         let c = cache(&[(100, 0.5, 0.05), (200, 0.4, 0.04898979)]);
+        let expected = (0.1_f64 * 0.9 / 100.0).sqrt();
+        assert!((noise_between(&c, 200) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_curve_that_is_off_from_what_is_measured_is_known_no_better_than_that() {
+        let mut c = cache(&[(100, 0.5, 0.0), (200, 0.4, 0.0)]);
+        assert_eq!(noise_between(&c, 200), 0.0);
+        c.window = Some(crate::Window {
+            millis: 1_000,
+            lookups: 1_000,
+            misses: 550,
+        });
         let expected = (0.1_f64 * 0.9 / 100.0).sqrt();
         assert!((noise_between(&c, 200) - expected).abs() < 1e-6);
     }

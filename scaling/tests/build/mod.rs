@@ -49,8 +49,9 @@ pub fn key(name: &str, subtask_index: u32) -> OperatorKey {
     }
 }
 
-/// A healthy cache, two minutes old, with a window of ten seconds.
+/// A healthy cache, two minutes old, with a window of ten seconds in which its curve was right.
 pub fn cache(id: u64, mib: u64, lookups_per_s: u64, curve: MissRatioCurve) -> CacheState {
+    let measured = curve.miss_ratio_at(mib * MIB).value;
     CacheState {
         id,
         operator: key(&format!("Join[{id}]"), 0),
@@ -68,7 +69,7 @@ pub fn cache(id: u64, mib: u64, lookups_per_s: u64, curve: MissRatioCurve) -> Ca
         window: Some(Window {
             millis: 10_000,
             lookups: lookups_per_s * 10,
-            misses: lookups_per_s * 3,
+            misses: (lookups_per_s as f64 * 10.0 * measured) as u64,
         }),
         curve: Some(curve),
         miss_seconds: Some(100e-6),
