@@ -6,14 +6,17 @@
 use std::time::Duration;
 
 use weir_protocol::{Allocation, CacheCapacity, CacheId, RefusalKind, Report};
-use weir_testbed::{Agent, ClusterOptions, LiveJob, NexmarkJob, Prometheus, wait};
+use weir_testbed::nexmark::STEADY_RATE;
+use weir_testbed::{Agent, CacheWindow, ClusterOptions, LiveJob, NexmarkJob, Prometheus, wait};
 
 /// How long counters are compared with the curve.
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// A curve with half-life h looks back h / ln 2 on average, a plain window of length w half of w. With h = 20 s and w = 60 s both
-/// look back half a minute, so that they describe the same stretch of a slowly changing job.
+/// look back half a minute, so that they describe the same stretch of a job whose state grows.
 const HALF_LIFE: &str = "20 s";
+/// Lookups have to outgrow the caches before a resize can show anything.
+const STATE_GROWS: Duration = Duration::from_secs(90);
 
 /// Below this many lookups a second an operator is not held to the two points.
 const BUSY_LOOKUPS_PER_SECOND: f64 = 1_000.0;
@@ -23,13 +26,12 @@ fn the_curve_agrees_with_exact_counters_prometheus_and_live_resizes() {
     let options = ClusterOptions::with_weir()
         .unwrap()
         .set("weir.mrc.half-life", HALF_LIFE);
-    let live = LiveJob::start(&options, &NexmarkJob::q20_and_q18(20_000)).unwrap();
+    let live = LiveJob::start(&options, &NexmarkJob::q20_and_q18(STEADY_RATE)).unwrap();
     let prometheus_dir = live.cluster.state().subdir("prometheus").unwrap();
     let prometheus = Prometheus::start(&prometheus_dir, &[live.agent.authority()]).unwrap();
     let incarnation = live.cluster.rest().incarnation(&live.id).unwrap();
 
-    // Steady state: the curve has forgotten the start, and Prometheus has a minute of samples.
-    std::thread::sleep(WINDOW);
+    std::thread::sleep(STATE_GROWS);
     agrees_with_exact_counters(&live.agent);
     agrees_with_prometheus(&live.agent, &prometheus);
     resize_is_refused_whole_when_it_cannot_be(&live.agent);
@@ -163,12 +165,21 @@ fn resize_is_refused_whole_when_it_cannot_be(agent: &Agent) {
     assert_eq!(capacities(&after), capacities(&before));
 }
 
-/// Halves the busiest cache in favour of another one, then gives everything back, and checks what the curves had said of each size.
+/// Halves the busiest cache in favour of the one that misses most, then gives everything back, and checks what the curves had said of each size.
 fn predicts_live_resizes(agent: &Agent) {
     let window = agent.observe(Duration::from_secs(10)).unwrap();
-    let mut by_rate: Vec<_> = window.caches().collect();
-    by_rate.sort_by(|a, b| b.lookups_per_second().total_cmp(&a.lookups_per_second()));
-    let (a, b) = (by_rate[0].after, by_rate[1].after);
+    let rate = |c: &CacheWindow<'_>| c.lookups_per_second();
+    let misses = |c: &CacheWindow<'_>| c.miss_ratio().unwrap();
+    let a = window
+        .caches()
+        .max_by(|x, y| rate(x).total_cmp(&rate(y)))
+        .unwrap()
+        .after;
+    let b = window
+        .caches()
+        .filter(|c| c.after.id != a.id)
+        .max_by(|x, y| misses(x).total_cmp(&misses(y)));
+    let b = b.unwrap().after;
     let half = a.capacity_bytes / 2;
     resize_and_check(agent, &[(a.id, half), (b.id, b.capacity_bytes + half)]);
     resize_and_check(agent, &[(a.id, a.capacity_bytes), (b.id, b.capacity_bytes)]);

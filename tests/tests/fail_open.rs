@@ -7,13 +7,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use weir_testbed::cluster::agent_lines;
+use weir_testbed::nexmark::STEADY_RATE;
 use weir_testbed::{Cluster, ClusterOptions, LiveJob, NexmarkJob, artefacts, wait};
 
 /// The native library's place inside the JAR.
 const LIBRARY: &str = "native/linux-x86_64/libweir_agent.so";
 
 fn job() -> NexmarkJob {
-    NexmarkJob::q20_and_q18(10_000)
+    NexmarkJob::q20_and_q18(STEADY_RATE)
 }
 
 #[test]

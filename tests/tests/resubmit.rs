@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use weir_testbed::nexmark::STEADY_RATE;
 use weir_testbed::{Agent, Cluster, ClusterOptions, NexmarkJob, artefacts, process, wait};
 
 const ROUNDS: usize = 20;
@@ -19,7 +20,7 @@ fn twenty_jobs_in_one_session_leave_nothing_behind() {
         .rest()
         .upload(&artefacts::nexmark_jar().unwrap())
         .unwrap();
-    let job = NexmarkJob::q20_and_q18(20_000);
+    let job = NexmarkJob::q20_and_q18(STEADY_RATE);
     let pid = cluster.task_manager().pid();
     let mut agent = None;
     let mut baseline = None;

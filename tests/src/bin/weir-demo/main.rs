@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use weir_testbed::controller::ControllerOptions;
+use weir_testbed::nexmark::STEADY_RATE;
 use weir_testbed::{
     Cluster, ClusterOptions, Controller, NexmarkJob, Prometheus, artefacts, ports, process,
 };
@@ -19,8 +20,6 @@ use weir_testbed::{
 use crate::steps::Steps;
 use crate::summary::Summary;
 
-/// Events a second: what two cores digest with room to spare while the join's state outgrows the caches.
-const DEFAULT_RATE: u64 = 20_000;
 const DEFAULT_SECONDS: u64 = 180;
 /// Length of the windows that the summary compares, at the start and at the end.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -37,7 +36,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let seconds = number_from_environment("DEMO_SECONDS", DEFAULT_SECONDS)?;
-    let rate = number_from_environment("DEMO_RATE", DEFAULT_RATE)?;
+    let rate = number_from_environment("DEMO_RATE", STEADY_RATE)?;
     process::clean_up_on_signals()?;
     let mut steps = Steps::new(6);
 
