@@ -1,0 +1,185 @@
+//! The whole loop: an announced agent, a plan, memory that moves, a prediction that comes true, a controller that is killed and
+//! resumes.
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the verdict")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use weir_protocol::{CacheId, Report};
+use weir_testbed::controller::ControllerOptions;
+use weir_testbed::{Agent, ClusterOptions, Controller, LiveJob, NexmarkJob, ports, wait};
+
+const RATE: u64 = 20_000;
+/// Caches have been filled with this many seconds of the job, and the curve has seen it.
+const SETTLE: Duration = Duration::from_secs(45);
+const DECISION: Duration = Duration::from_secs(240);
+
+type Sizes = BTreeMap<CacheId, u64>;
+
+#[test]
+fn the_controller_moves_memory_keeps_its_word_and_survives_its_own_death() {
+    let port = ports::free_port().unwrap();
+    let options = ClusterOptions::with_weir()
+        .unwrap()
+        .set("weir.mrc.half-life", "20 s")
+        .set("weir.controller.url", format!("http://127.0.0.1:{port}"));
+    let live = LiveJob::start(&options, &NexmarkJob::q20_and_q18(RATE)).unwrap();
+    let incarnation = live.cluster.rest().incarnation(&live.id).unwrap();
+    starve_the_hungriest(&live.agent);
+    std::thread::sleep(SETTLE);
+    let before = sizes(&live.agent.report().unwrap());
+
+    let dir = live.cluster.state().subdir("controller").unwrap();
+    let controller_options = ControllerOptions {
+        act: true,
+        history: dir.join("history.jsonl"),
+        port: Some(port),
+        interval_seconds: 5,
+    };
+    // No agent is named: the agent announces itself.
+    let start = || Controller::start(&dir, &controller_options, &[], live.cluster.rest()).unwrap();
+    let mut controller = start();
+    wait_for_counter(&controller, "applied", DECISION);
+    println!("{}", last_act(&controller));
+    assert_metrics(&controller.metrics().unwrap());
+    controller.process().kill().unwrap();
+
+    let moved = live.agent.report().unwrap();
+    assert_ne!(sizes(&moved), before, "memory has moved");
+    assert!(moved.budget.allocated_bytes <= moved.budget.cache_bytes);
+    keeps_its_word(&live.agent, &controller_options.history);
+
+    // Dead for half a minute and more by now.
+    let while_dead = live.agent.report().unwrap();
+    assert_eq!(sizes(&while_dead), sizes(&moved), "sizes stay without it");
+    assert_eq!(while_dead.generation, moved.generation);
+
+    // Somebody else changes the sizes; the controller that comes back puts its own in force again.
+    let even = even_sizes(&while_dead);
+    assert_ne!(even, sizes(&moved));
+    live.agent
+        .resize(&even.into_iter().collect::<Vec<_>>())
+        .unwrap();
+    let controller = start();
+    wait_for_counter(&controller, "restored", DECISION);
+    let restored = restored_sizes(&controller_options.history);
+    assert_eq!(restored, sizes(&moved), "the sizes it had decided on");
+
+    assert_eq!(
+        live.cluster.rest().incarnation(&live.id).unwrap(),
+        incarnation,
+        "no restart, no new attempt"
+    );
+}
+
+fn sizes(report: &Report) -> Sizes {
+    let caches = report.caches.iter();
+    caches.map(|c| (c.id, c.capacity_bytes)).collect()
+}
+
+fn even_sizes(report: &Report) -> Sizes {
+    let each = report.budget.cache_bytes / report.caches.len() as u64;
+    report.caches.iter().map(|c| (c.id, each)).collect()
+}
+
+/// Leaves the caches with the most misses an eighth of an even share, so that a controller has something to put right.
+fn starve_the_hungriest(agent: &Agent) {
+    let window = agent
+        .observe_lookups(20_000, Duration::from_secs(180))
+        .unwrap();
+    let mut by_misses: Vec<_> = window.caches().collect();
+    by_misses.sort_by_key(|cache| std::cmp::Reverse(cache.hits_and_misses().1));
+    let report = window.after();
+    let even = report.budget.cache_bytes / report.caches.len() as u64;
+    let starved = by_misses.len() / 2;
+    let small = (even / 8).max(report.budget.min_cache_bytes);
+    let large = 2 * even - small;
+    let shares: Vec<_> = by_misses
+        .iter()
+        .enumerate()
+        .map(|(n, cache)| (cache.after.id, if n < starved { small } else { large }))
+        .collect();
+    agent.resize(&shares).unwrap();
+}
+
+/// What the last plan had predicted for every cache it changed is what is measured once the caches have settled.
+fn keeps_its_word(agent: &Agent, history: &Path) {
+    std::thread::sleep(Duration::from_secs(20));
+    let window = agent.observe(Duration::from_secs(30)).unwrap();
+    let decision = lines(history)
+        .into_iter()
+        .rfind(|line| line["kind"] == "decision" && line["acting"] == true)
+        .unwrap();
+    let caches = decision["plan"]["task_managers"][0]["caches"]
+        .as_array()
+        .unwrap();
+    let mut checked = 0;
+    for cache in caches.iter().filter(|c| c["from_bytes"] != c["to_bytes"]) {
+        let id = CacheId(cache["id"].as_u64().unwrap());
+        let predicted = cache["after"]["value"].as_f64().unwrap();
+        let measured = window.cache(id).unwrap().miss_ratio().unwrap();
+        println!(
+            "cache {id}: {} to {} MiB, miss ratio before {:.2} %, predicted {:.2} %, measured {:.2} %",
+            cache["from_bytes"].as_u64().unwrap() >> 20,
+            cache["to_bytes"].as_u64().unwrap() >> 20,
+            100.0 * cache["before"]["value"].as_f64().unwrap(),
+            100.0 * predicted,
+            100.0 * measured
+        );
+        assert!(
+            (predicted - measured).abs() <= 0.03,
+            "predicted {predicted}, measured {measured}"
+        );
+        checked += 1;
+    }
+    assert!(checked > 0, "{decision}");
+}
+
+/// The sizes of the first decision that put remembered ones in force.
+fn restored_sizes(history: &Path) -> Sizes {
+    let all = lines(history);
+    let last_start = all.iter().rposition(|l| l["kind"] == "started").unwrap();
+    let decision = all[last_start..]
+        .iter()
+        .find(|line| line["kind"] == "decision" && line["acting"] == true)
+        .unwrap();
+    let caches = decision["plan"]["task_managers"][0]["caches"].as_array();
+    let size = |cache: &Value| {
+        (
+            CacheId(cache["id"].as_u64().unwrap()),
+            cache["to_bytes"].as_u64().unwrap(),
+        )
+    };
+    caches.unwrap().iter().map(size).collect()
+}
+
+fn lines(history: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(history).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn wait_for_counter(controller: &Controller, name: &str, deadline: Duration) {
+    let waited = wait::until_true(&format!("the counter '{name}'"), deadline, || {
+        let count = &controller.status()?["counters"][name];
+        Ok(count.as_u64().unwrap() > 0)
+    });
+    if let Err(error) = waited {
+        panic!("{error:#}\nstatus: {:#}", controller.status().unwrap());
+    }
+}
+
+fn last_act(controller: &Controller) -> Value {
+    let status = controller.status().unwrap();
+    status["agents"][0]["last_act"].clone()
+}
+
+fn assert_metrics(metrics: &str) {
+    let applied = metrics
+        .lines()
+        .find(|line| line.starts_with("weir_decisions_total") && line.contains("applied"));
+    assert!(applied.is_some(), "{metrics}");
+}
