@@ -32,6 +32,8 @@ pub struct NexmarkJob {
     pub seed: u64,
     /// Further options of the generator.
     pub settings: Vec<(String, String)>,
+    /// Flink configuration of this job alone.
+    pub flink: Vec<(String, String)>,
 }
 
 impl NexmarkJob {
@@ -49,7 +51,17 @@ impl NexmarkJob {
                 "auction.num-in-flight".to_owned(),
                 OPEN_AUCTIONS.to_string(),
             )],
+            flink: Vec::new(),
         }
+    }
+
+    /// The same with a state that stops growing: what was not touched for a minute expires, and the next compaction drops it. Then the
+    /// next minute of the job is like its last, and a prediction can be held against it.
+    #[must_use]
+    pub fn with_steady_state(mut self) -> Self {
+        let minute = ("table.exec.state.ttl".to_owned(), "60 s".to_owned());
+        self.flink.push(minute);
+        self
     }
 
     /// Uploads the JAR, runs the job, waits until all of it runs (or has ended, where it has an end), and returns its id.
@@ -94,6 +106,9 @@ impl NexmarkJob {
         }
         for (key, value) in &self.settings {
             arguments.extend(["--set".to_owned(), format!("{key}={value}")]);
+        }
+        for (key, value) in &self.flink {
+            arguments.extend(["--conf".to_owned(), format!("{key}={value}")]);
         }
         arguments
     }

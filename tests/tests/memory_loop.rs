@@ -9,11 +9,13 @@ use std::time::Duration;
 use serde_json::Value;
 use weir_protocol::{CacheId, Report};
 use weir_testbed::controller::ControllerOptions;
+use weir_testbed::nexmark::STEADY_RATE;
 use weir_testbed::{Agent, ClusterOptions, Controller, LiveJob, NexmarkJob, ports, wait};
 
-const RATE: u64 = 20_000;
-/// Caches have been filled with this many seconds of the job, and the curve has seen it.
-const SETTLE: Duration = Duration::from_secs(45);
+/// Lookups have to outgrow the caches before sizes matter, and a prediction needs a job whose next minute is like its last.
+const STATE_GROWS: Duration = Duration::from_secs(120);
+/// Caches are filled, and the curve has seen it.
+const SETTLE: Duration = Duration::from_secs(30);
 const DECISION: Duration = Duration::from_secs(240);
 
 type Sizes = BTreeMap<CacheId, u64>;
@@ -23,10 +25,11 @@ fn the_controller_moves_memory_keeps_its_word_and_survives_its_own_death() {
     let port = ports::free_port().unwrap();
     let options = ClusterOptions::with_weir()
         .unwrap()
-        .set("weir.mrc.half-life", "20 s")
         .set("weir.controller.url", format!("http://127.0.0.1:{port}"));
-    let live = LiveJob::start(&options, &NexmarkJob::q20_and_q18(RATE)).unwrap();
+    let job = NexmarkJob::q20_and_q18(STEADY_RATE).with_steady_state();
+    let live = LiveJob::start(&options, &job).unwrap();
     let incarnation = live.cluster.rest().incarnation(&live.id).unwrap();
+    std::thread::sleep(STATE_GROWS);
     starve_the_hungriest(&live.agent);
     std::thread::sleep(SETTLE);
     let before = sizes(&live.agent.report().unwrap());
@@ -84,7 +87,7 @@ fn even_sizes(report: &Report) -> Sizes {
     report.caches.iter().map(|c| (c.id, each)).collect()
 }
 
-/// Leaves the caches with the most misses an eighth of an even share, so that a controller has something to put right.
+/// Leaves the caches with the most misses half of an even share, so that a controller has something to put right.
 fn starve_the_hungriest(agent: &Agent) {
     let window = agent
         .observe_lookups(20_000, Duration::from_secs(180))
@@ -94,7 +97,7 @@ fn starve_the_hungriest(agent: &Agent) {
     let report = window.after();
     let even = report.budget.cache_bytes / report.caches.len() as u64;
     let starved = by_misses.len() / 2;
-    let small = (even / 8).max(report.budget.min_cache_bytes);
+    let small = (even / 2).max(report.budget.min_cache_bytes);
     let large = 2 * even - small;
     let shares: Vec<_> = by_misses
         .iter()
@@ -115,26 +118,32 @@ fn keeps_its_word(agent: &Agent, history: &Path) {
     let caches = decision["plan"]["task_managers"][0]["caches"]
         .as_array()
         .unwrap();
-    let mut checked = 0;
-    for cache in caches.iter().filter(|c| c["from_bytes"] != c["to_bytes"]) {
+    let changed = || caches.iter().filter(|c| c["from_bytes"] != c["to_bytes"]);
+    assert!(changed().count() > 0, "{decision}");
+    let mut worst = 0.0_f64;
+    for cache in changed() {
         let id = CacheId(cache["id"].as_u64().unwrap());
         let predicted = cache["after"]["value"].as_f64().unwrap();
-        let measured = window.cache(id).unwrap().miss_ratio().unwrap();
+        let window = window.cache(id).unwrap();
+        let measured = window.miss_ratio().unwrap();
         println!(
-            "cache {id}: {} to {} MiB, miss ratio before {:.2} %, predicted {:.2} %, measured {:.2} %",
-            cache["from_bytes"].as_u64().unwrap() >> 20,
-            cache["to_bytes"].as_u64().unwrap() >> 20,
+            "{}: {} to {} KiB, miss ratio before {:.2} %, predicted {:.2} %, measured {:.2} % at {:.0} lookups/s; the curve now says {:.2} %",
+            window.name(),
+            cache["from_bytes"].as_u64().unwrap() >> 10,
+            cache["to_bytes"].as_u64().unwrap() >> 10,
             100.0 * cache["before"]["value"].as_f64().unwrap(),
             100.0 * predicted,
-            100.0 * measured
+            100.0 * measured,
+            window.lookups_per_second(),
+            100.0
+                * window
+                    .after
+                    .predicted_miss_ratio(window.after.capacity_bytes)
+                    .unwrap(),
         );
-        assert!(
-            (predicted - measured).abs() <= 0.03,
-            "predicted {predicted}, measured {measured}"
-        );
-        checked += 1;
+        worst = worst.max((predicted - measured).abs());
     }
-    assert!(checked > 0, "{decision}");
+    assert!(worst <= 0.03, "a prediction was {worst} off");
 }
 
 /// The sizes of the first decision that put remembered ones in force.
