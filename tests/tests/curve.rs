@@ -13,10 +13,10 @@ use weir_testbed::{Agent, CacheWindow, ClusterOptions, LiveJob, NexmarkJob, Prom
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// A curve with half-life h looks back h / ln 2 on average, a plain window of length w half of w. With h = 20 s and w = 60 s both
-/// look back half a minute, so that they describe the same stretch of a job whose state grows.
+/// look back half a minute, so that they describe the same stretch of the job.
 const HALF_LIFE: &str = "20 s";
-/// Lookups have to outgrow the caches before a resize can show anything.
-const STATE_GROWS: Duration = Duration::from_secs(90);
+/// State has to outgrow the caches before a resize can show anything, and to expire as fast as it grows before a prediction can hold.
+const STATE_SETTLES: Duration = Duration::from_secs(120);
 
 /// Below this many lookups a second an operator is not held to the two points.
 const BUSY_LOOKUPS_PER_SECOND: f64 = 1_000.0;
@@ -26,12 +26,15 @@ fn the_curve_agrees_with_exact_counters_prometheus_and_live_resizes() {
     let options = ClusterOptions::with_weir()
         .unwrap()
         .set("weir.mrc.half-life", HALF_LIFE);
-    let live = LiveJob::start(&options, &NexmarkJob::q20_and_q18(STEADY_RATE)).unwrap();
+    let job = NexmarkJob::q20_and_q18(STEADY_RATE)
+        .with_steady_state()
+        .with_steady_state();
+    let live = LiveJob::start(&options, &job).unwrap();
     let prometheus_dir = live.cluster.state().subdir("prometheus").unwrap();
     let prometheus = Prometheus::start(&prometheus_dir, &[live.agent.authority()]).unwrap();
     let incarnation = live.cluster.rest().incarnation(&live.id).unwrap();
 
-    std::thread::sleep(STATE_GROWS);
+    std::thread::sleep(STATE_SETTLES);
     agrees_with_exact_counters(&live.agent);
     agrees_with_prometheus(&live.agent, &prometheus);
     resize_is_refused_whole_when_it_cannot_be(&live.agent);
