@@ -102,6 +102,9 @@ async fn serve(agent: Arc<Agent>, listener: TcpListener) -> std::io::Result<()> 
         tokio::spawn(async move {
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
+                // One request a connection: a client that reuses an idle one would at times find it just closed by the
+                // time limit, and the places are few.
+                .keep_alive(false)
                 .header_read_timeout(SLOWEST_CLIENT)
                 .serve_connection(TokioIo::new(stream), service);
             // A client that goes away in mid-answer is its own affair.
