@@ -12,7 +12,7 @@ use weir_protocol::CacheId;
 
 use crate::agent::{Agent, LogLevel};
 use crate::caches::Sampling;
-use crate::context::CacheContext;
+use crate::context::{self, CacheContext};
 use crate::thread;
 
 /// Pause between two rounds while samples come in: a ring of 2,048 then holds 400,000 sampled look-ups a second.
@@ -62,9 +62,9 @@ fn run(agent: &Agent) {
 }
 
 fn stop_sampling(agent: &Agent, panics: u64) {
-    for entry in agent.caches.lock().entries.values() {
-        entry.context.set_threshold(0);
-    }
+    let caches = agent.caches.lock();
+    context::stop_sampling(caches.entries.values().map(|entry| entry.context));
+    drop(caches);
     agent.log(
         LogLevel::Warn,
         &format!("Weir's collector failed {panics} times and samples no more; the job and its cache sizes are not affected"),

@@ -1,6 +1,6 @@
 //! What the hook knows of one cache: its switch, its sampling threshold, its exact counters.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crossbeam::utils::CachePadded;
 use weir_protocol::{BlockRole, Caller, LookupCount, LookupResult};
@@ -18,6 +18,15 @@ const CALLERS: [Caller; 4] = [
     Caller::Other,
 ];
 const RESULTS: [LookupResult; 2] = [LookupResult::Hit, LookupResult::Miss];
+
+/// Set when the collector has given up: then nobody would read the samples.
+static SAMPLING_STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// Ends sampling in all caches, present and future, for the rest of the process; exact counts go on.
+pub fn stop_sampling<'a>(contexts: impl Iterator<Item = &'a CacheContext>) {
+    SAMPLING_STOPPED.store(true, Ordering::Relaxed);
+    contexts.for_each(|context| context.set_threshold(0));
+}
 
 /// One cache as the hook sees it. Lives for ever once made; recycled for another cache when RocksDB has destroyed the first.
 #[derive(Debug, Default)]
@@ -48,7 +57,7 @@ impl CacheContext {
         }
         self.task_drops.store(0, Ordering::Relaxed);
         self.gate.owner.store(owner_thread, Ordering::Relaxed);
-        self.gate.threshold.store(u64::MAX, Ordering::Relaxed);
+        self.set_threshold(u64::MAX);
         // Release: whoever sees the id sees the counters cleared.
         self.gate.cache_id.store(cache_id, Ordering::Release);
     }
@@ -76,8 +85,10 @@ impl CacheContext {
         self.gate.threshold.load(Ordering::Relaxed)
     }
 
-    /// Sets the sampling threshold; called by the collector.
+    /// Sets the sampling threshold, unless sampling was stopped.
     pub fn set_threshold(&self, threshold: u64) {
+        let is_stopped = SAMPLING_STOPPED.load(Ordering::Relaxed);
+        let threshold = if is_stopped { 0 } else { threshold };
         self.gate.threshold.store(threshold, Ordering::Relaxed);
     }
 
