@@ -55,6 +55,14 @@ impl NexmarkJob {
         }
     }
 
+    /// Sets an option of the generator.
+    #[must_use]
+    pub fn set(mut self, option: &str, value: impl ToString) -> Self {
+        self.settings.retain(|(name, _)| name != option);
+        self.settings.push((option.to_owned(), value.to_string()));
+        self
+    }
+
     /// The same with a state that stops growing: what was not touched for a minute expires, and the next compaction drops it. Then the
     /// next minute of the job is like its last, and a prediction can be held against it.
     #[must_use]

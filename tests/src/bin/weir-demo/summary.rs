@@ -7,7 +7,8 @@ use weir_testbed::{CacheWindow, ReportWindow};
 /// The figures of one demo.
 pub struct Summary {
     rows: Vec<Row>,
-    misses_per_second: [f64; 2],
+    /// Measured at the start, measured at the end, and at the end by the curves had all caches kept their size.
+    misses_per_second: [f64; 3],
     decisions: Vec<(String, f64)>,
     prediction_error: Vec<(String, f64)>,
 }
@@ -27,16 +28,29 @@ impl Summary {
                 .map(|c| c.hits_and_misses().1 as f64 / w.seconds())
                 .sum()
         };
+        let unmoved = end.caches().map(|c| misses_at_size_of(start, &c)).sum();
+        let mut rows: Vec<_> = end
+            .caches()
+            .filter_map(|after| row(start, &after))
+            .collect();
+        rows.sort_by(|a, b| a.name.cmp(&b.name));
         Self {
-            rows: end
-                .caches()
-                .filter_map(|after| row(start, &after))
-                .collect(),
-            misses_per_second: [misses(start), misses(end)],
+            rows,
+            misses_per_second: [misses(start), misses(end), unmoved],
             decisions: samples(metrics, "weir_decisions_total"),
             prediction_error: mean(metrics, "weir_prediction_error_ratio"),
         }
     }
+}
+
+/// Misses a second that a cache would have now at the size it had at the start, or has where there is no curve.
+fn misses_at_size_of(start: &ReportWindow, now: &CacheWindow<'_>) -> f64 {
+    let predicted = start
+        .cache(now.after.id)
+        .filter(|before| before.after.capacity_bytes != now.after.capacity_bytes)
+        .and_then(|before| now.after.predicted_miss_ratio(before.after.capacity_bytes));
+    let ratio = predicted.or(now.miss_ratio()).unwrap_or_default();
+    ratio * now.lookups_per_second()
 }
 
 fn row(start: &ReportWindow, after: &CacheWindow<'_>) -> Option<Row> {
@@ -98,10 +112,11 @@ impl fmt::Display for Summary {
                 arrow(&rate)
             )?;
         }
-        let [before, after] = self.misses_per_second;
+        let [before, after, unmoved] = self.misses_per_second;
         writeln!(
             f,
-            "\nDisk reads for task threads: {before:.0}/s at the start, {after:.0}/s at the end."
+            "\nDisk reads for task threads: {before:.0}/s at the start; {after:.0}/s at the end, when there is more state, \
+             and {unmoved:.0}/s by the curves, had memory not moved."
         )?;
         if self.decisions.is_empty() {
             writeln!(f, "The controller took no decision.")?;
