@@ -224,7 +224,9 @@ fn start(home: &FlinkHome, role: &str, number: usize) -> Result<Process> {
     command
         .env("FLINK_CONF_DIR", home.path().join("conf"))
         .env("FLINK_LOG_DIR", home.path().join("log"))
-        .env("FLINK_PID_DIR", home.path().join("tmp"));
+        .env("FLINK_PID_DIR", home.path().join("tmp"))
+        // For the scripts' little JVMs too: a killed JVM would leave its performance counters in /tmp.
+        .env("JAVA_TOOL_OPTIONS", "-XX:+PerfDisableSharedMem");
     let log = home.path().join(format!("log/{role}-{number}.log"));
     Process::start(role, &command, &log)
 }
