@@ -1,28 +1,48 @@
 #!/usr/bin/env bash
-# Prints the path of a Flink 1.20 distribution: $FLINK_HOME where set, else a pinned one fetched from PyPI once and cached.
+# get_flink.sh [1.20|2|VERSION]: prints the path of a Flink distribution: $FLINK_HOME where that is of the line asked for,
+# else a pinned one fetched from PyPI once and cached. Without an argument: 1.20.
 #
 # PyPI carries Flink in two packages which together are a distribution: `apache-flink-libraries` (lib/, opt/, plugins/)
 # and `apache-flink` (bin/, conf/). Both are pinned by hash, so a run next year gets the same bytes.
 # Progress goes to standard error, the path alone to standard output. Safe to call many times at once.
 set -euo pipefail
 
-readonly version=1.20.5
-readonly libraries_sha256=e6aee62ea1a1fe7b32e28894ad079f3f1a50a372a4caac3df52405267f4228c8
-readonly wheel_sha256=6e8ec098a7c06ea34d01fd540e81d44703a90e3bda74052dcbcbb7db5253c10f
-
 say() { printf '%s\n' "get_flink: $*" >&2; }
 fail() { say "$*"; exit 1; }
 
-# An installation of the user's is only read, never changed; any 1.20.x will do.
+readonly asked=${1:-1.20}
+case $asked in
+  1.20 | 1.20.5)
+    version=1.20.5
+    libraries_sha256=e6aee62ea1a1fe7b32e28894ad079f3f1a50a372a4caac3df52405267f4228c8
+    wheel_sha256=6e8ec098a7c06ea34d01fd540e81d44703a90e3bda74052dcbcbb7db5253c10f
+    ;;
+  2.1 | 2.1.3)
+    version=2.1.3
+    libraries_sha256=b48d3944755b9303f99d205ea1a9bcb798fc563a872c782393fb466f16d4f91c
+    wheel_sha256=88a6d7443297102f63f7d575367b6710912dcb4283a04f9141f83e54a1e25f09
+    ;;
+  2 | 2.3 | 2.3.0)
+    version=2.3.0
+    libraries_sha256=570bf8831d3c1336311e924e97119e52d8842e5485a4a7709ff9a92db709b006
+    wheel_sha256=0e5f612704de1610b153e919c0564b62ad513cddfcf4960f5a021658cdf41a13
+    ;;
+  *) fail "no Flink $asked is pinned here; there are 1.20 (1.20.5), 2.1 (2.1.3) and 2 (2.3.0). For another one set FLINK_HOME" ;;
+esac
+readonly version libraries_sha256 wheel_sha256
+
+# An installation of the user's is only read, never changed; any version that begins with what was asked for will do.
 if [[ -n ${FLINK_HOME:-} ]]; then
   shopt -s nullglob
   dist=("$FLINK_HOME"/lib/flink-dist-*.jar)
-  [[ ${#dist[@]} -eq 1 ]] || fail "FLINK_HOME=$FLINK_HOME has ${#dist[@]} files lib/flink-dist-*.jar, expected one; point it at a Flink 1.20.x or unset it"
+  [[ ${#dist[@]} -eq 1 ]] || fail "FLINK_HOME=$FLINK_HOME has ${#dist[@]} files lib/flink-dist-*.jar, expected one; point it at a Flink or unset it"
   found=${dist[0]##*/flink-dist-}
   found=${found%.jar}
-  [[ $found == 1.20.* ]] || fail "FLINK_HOME=$FLINK_HOME is Flink $found, expected 1.20.x; point it at a Flink 1.20.x or unset it"
-  printf '%s\n' "$FLINK_HOME"
-  exit 0
+  if [[ $found == "$asked" || $found == "$asked".* ]]; then
+    printf '%s\n' "$FLINK_HOME"
+    exit 0
+  fi
+  [[ $# -gt 0 ]] || fail "FLINK_HOME=$FLINK_HOME is Flink $found, expected $asked.x; point it at a Flink $asked.x or unset it"
 fi
 
 readonly cache=${XDG_CACHE_HOME:-$HOME/.cache}/weir
@@ -33,7 +53,7 @@ if [[ -d $home ]]; then
 fi
 
 mkdir -p "$cache"
-# One caller fetches, the others wait for it: 230 MB need to travel only once.
+# One caller fetches, the others wait for it: 300 MB need to travel only once.
 exec 9>"$cache/flink-$version.lock"
 flock --nonblock 9 || { say "another process is fetching Flink $version, waiting for it"; flock 9; }
 if [[ -d $home ]]; then
@@ -43,10 +63,10 @@ fi
 command -v python3 >/dev/null || fail "python3 is missing; install it (Debian: apt-get install python3-pip)"
 python3 -m pip --version >/dev/null 2>&1 || fail "pip is missing; install it (Debian: apt-get install python3-pip)"
 
-work=$(mktemp -d "$cache/.fetch-XXXXXX")
+# A fetch that was killed leaves its folder; we hold this version's lock, so none of its folders is in use.
+find "$cache" -maxdepth 1 -name ".fetch-$version-*" -exec rm -rf {} +
+work=$(mktemp -d "$cache/.fetch-$version-XXXXXX")
 trap 'rm -rf "$work"' EXIT
-# A fetch that was killed leaves its folder; we hold the lock, so none of them is in use.
-find "$cache" -maxdepth 1 -name '.fetch-*' ! -path "$work" -exec rm -rf {} +
 
 download() { # requirement, sha256, further options of pip
   local requirement=$1 sha256=$2
@@ -57,7 +77,7 @@ download() { # requirement, sha256, further options of pip
     fail "pip could not download $requirement; is the package index reachable from here?"
 }
 
-say "fetching Flink $version into $home (230 MB, once)"
+say "fetching Flink $version into $home (230 to 330 MB, once)"
 # pip reads the metadata of a source distribution by running its setup.py; --no-build-isolation would need setuptools here.
 download "apache-flink-libraries==$version" "$libraries_sha256" --no-binary apache-flink-libraries
 # The wheel's tag is fixed, so that any Python 3 can fetch it; nothing in it is run by Python.
