@@ -221,7 +221,7 @@ impl Cycle {
         plan.task_managers
             .retain(|p| restorations.iter().all(|r| r.tm_id != p.tm_id));
         plan.task_managers.append(&mut restorations);
-        Plan::new(&plan.policy, plan.task_managers)
+        Plan::new(&plan.policy, plan.task_managers).with_jobs(plan.jobs)
     }
 
     /// Looks after caches in their first cycle: what has to be restored, before any policy may look at them.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use weir_scaling::{JobState, VertexState};
+use weir_scaling::{JobState, Measured, VertexState};
 
 use crate::agent_client::innermost;
 
@@ -93,6 +93,8 @@ impl FlinkClient {
                 job_id: entry.jid,
                 name: entry.name,
                 state: entry.state,
+                edges: Vec::new(),
+                restart_seconds: Measured::default(),
             });
         }
         Ok(jobs)
@@ -108,6 +110,7 @@ impl FlinkClient {
                 name: v.name,
                 parallelism: v.parallelism,
                 state: v.status,
+                ..VertexState::default()
             });
         }
         Ok(vertices)

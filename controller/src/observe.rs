@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use weir_protocol::{CacheId, CacheReport, HookState, MemoryMode, Report};
+use weir_protocol::{CacheId, CacheReport, HookState, MemoryMode, Report, WriteBufferReport};
 use weir_scaling::{
-    BudgetState, CacheState, JobState, Load, OperatorKey, Snapshot, TaskManagerState, Window,
+    BudgetState, CacheState, JobState, Load, OperatorKey, Snapshot, TaskManagerState, Terms,
+    Window, WritePath,
 };
 
 use crate::clock::millis_of;
@@ -174,6 +175,8 @@ pub fn snapshot(
         at_ms,
         jobs: jobs.map(|jobs| jobs.iter().filter(concerns).cloned().collect()),
         task_managers,
+        slots: None,
+        terms: Terms::default(),
     }
 }
 
@@ -197,6 +200,8 @@ fn task_manager(
         window: log.window(c.id, windows.miss_ratio),
         curve: c.curve.clone(),
         miss_seconds: c.miss_seconds,
+        hit_seconds: None,
+        write_path: c.write_buffers.map(write_path),
     };
     TaskManagerState {
         tm_id: report.agent.tm_id.clone(),
@@ -204,12 +209,22 @@ fn task_manager(
         generation: report.generation,
         data_age_ms,
         unmanaged: unmanaged(report),
+        slots: None,
         budget: BudgetState {
             cache_bytes: report.budget.cache_bytes,
             allocated_bytes: report.budget.allocated_bytes,
             min_cache_bytes: report.budget.min_cache_bytes,
         },
         caches: report.caches.iter().map(cache).collect(),
+    }
+}
+
+/// What the agent tells of the write path; it does not count flushes, compactions and stalls.
+fn write_path(buffers: WriteBufferReport) -> WritePath {
+    WritePath {
+        buffer_bytes: buffers.capacity_bytes,
+        used_bytes: buffers.used_bytes,
+        ..WritePath::default()
     }
 }
 

@@ -134,6 +134,8 @@ mod tests {
             window: None,
             curve: Some(MissRatioCurve::new(points.iter().map(point).collect()).unwrap()),
             miss_seconds: None,
+            hit_seconds: None,
+            write_path: None,
         }
     }
 

@@ -39,7 +39,7 @@ impl Guard {
             }
         };
         let reviewed = plan.task_managers.into_iter().map(review_one).collect();
-        Plan::new(&plan.policy, reviewed)
+        Plan::new(&plan.policy, reviewed).with_jobs(plan.jobs)
     }
 
     fn review_one(

@@ -4,11 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::JobHistory;
+
 /// The past, as far as policies and guard look at it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct History {
     /// The last change of sizes in each TaskManager, by [`crate::TaskManagerState::tm_id`].
     pub last_changes: BTreeMap<String, Change>,
+    /// Changes of shape of each job, by job id.
+    #[serde(default)]
+    pub jobs: BTreeMap<String, JobHistory>,
 }
 
 /// A change of sizes that was applied.

@@ -1,4 +1,4 @@
-//! From a snapshot of the job to an explained plan for its memory: pure, so that every decision can be replayed from a file.
+//! From a snapshot of the job to an explained plan for its memory and its parallelism: pure, so that every decision can be replayed from a file.
 //!
 //! ```text
 //! Snapshot + History --Policy::decide--> Plan --Guard::review--> Plan
@@ -8,7 +8,6 @@
 //! hysteresis, cool-down, missing data. Neither has a clock: time is what the snapshot says.
 //!
 //! # Limitations
-//! - Bytes move between the caches of one TaskManager only; parallelism and write buffers are left alone.
 //! - A cliff in a curve that lies farther away than the bytes one step can free is not climbed: a step must pay for itself.
 #![forbid(unsafe_code)]
 
@@ -18,6 +17,10 @@ mod greedy;
 mod guard;
 mod history;
 mod hull;
+mod job_history;
+mod job_plan;
+mod job_reason;
+mod measured;
 mod plan;
 mod policy;
 mod quantity;
@@ -25,18 +28,27 @@ mod reason;
 mod restore;
 mod sentence;
 mod snapshot;
+mod terms;
+mod topology;
 mod weir;
 
 pub use bounds::Limits;
 pub use guard::Guard;
 pub use history::{Change, History};
+pub use job_history::{JobHistory, Observed, ShapeChange, VertexChange};
+pub use job_plan::{
+    CostEffect, JobPlan, OperatorMemory, PredictedRate, RejectedShape, Rejection, VertexPlan,
+};
+pub use job_reason::{JobVerdict, VertexReason};
+pub use measured::{Measured, Missing};
 pub use plan::{Alternative, AlternativeKind, CachePlan, Effect, Plan, TaskManagerPlan};
 pub use policy::{Policy, StaticPolicy};
 pub use quantity::{Bytes, Percent, Seconds};
 pub use reason::{CacheReason, Freeze, Objective, PredictedRatio, Verdict};
 pub use restore::restore;
 pub use snapshot::{
-    BudgetState, CacheState, JobState, Load, OperatorKey, Snapshot, TaskManagerState, VertexState,
-    Window,
+    BudgetState, CacheState, Load, OperatorKey, Snapshot, TaskManagerState, Window, WritePath,
 };
+pub use terms::{SlotState, Terms};
+pub use topology::{Edge, JobState, SourceState, SubtaskState, VertexState};
 pub use weir::WeirPolicy;

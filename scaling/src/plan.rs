@@ -1,18 +1,22 @@
-//! A plan: what every cache shall have, with the reason, the predicted effect and what was rejected.
+//! A plan: what every cache shall have and what every job shall look like, with the reason, the predicted effect and what was rejected.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CacheReason, CacheState, Objective, OperatorKey, PredictedRatio, TaskManagerState, Verdict,
+    CacheReason, CacheState, JobPlan, Objective, OperatorKey, PredictedRatio, TaskManagerState,
+    Verdict,
 };
 
-/// A decision about every TaskManager.
+/// A decision about every TaskManager and every job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Name of the policy.
     pub policy: String,
-    /// By `tm_id`.
+    /// Bytes that move within TaskManagers while jobs run, by `tm_id`.
     pub task_managers: Vec<TaskManagerPlan>,
+    /// Shapes of jobs, by `job_id`.
+    #[serde(default)]
+    pub jobs: Vec<JobPlan>,
 }
 
 /// A decision about one TaskManager.
@@ -101,7 +105,22 @@ impl Plan {
         Self {
             policy: policy.to_owned(),
             task_managers,
+            jobs: Vec::new(),
         }
+    }
+
+    /// This plan with shapes for jobs, in order.
+    #[must_use]
+    pub fn with_jobs(mut self, mut jobs: Vec<JobPlan>) -> Self {
+        jobs.sort_by(|a, b| a.job_id.cmp(&b.job_id));
+        self.jobs = jobs;
+        self
+    }
+
+    /// The decision about this job.
+    #[must_use]
+    pub fn job(&self, job_id: &str) -> Option<&JobPlan> {
+        self.jobs.iter().find(|j| j.job_id == job_id)
     }
 }
 

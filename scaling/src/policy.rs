@@ -1,6 +1,9 @@
 //! The trait all policies share, and the one that never moves anything.
 
-use crate::{CachePlan, CacheReason, History, Plan, Snapshot, TaskManagerPlan, Verdict};
+use crate::{
+    CachePlan, CacheReason, History, JobPlan, JobVerdict, Plan, Snapshot, TaskManagerPlan, Verdict,
+    VertexReason,
+};
 
 /// Turns a snapshot into a plan. Same snapshot and history, same plan.
 pub trait Policy {
@@ -11,7 +14,7 @@ pub trait Policy {
     fn decide(&self, snapshot: &Snapshot, history: &History) -> Plan;
 }
 
-/// `static`: keeps every size. What the others are compared with.
+/// `static`: keeps every size and shape. What the others are compared with.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StaticPolicy;
 
@@ -21,6 +24,9 @@ impl Policy for StaticPolicy {
     }
 
     fn decide(&self, snapshot: &Snapshot, _history: &History) -> Plan {
+        let jobs = snapshot.jobs.iter().flatten();
+        let jobs = jobs.map(|j| JobPlan::keep(j, JobVerdict::Static, |_| VertexReason::Static));
+        let jobs = jobs.collect();
         let keep = |tm: &crate::TaskManagerState| {
             let caches = tm.caches.iter();
             let caches = caches.map(|c| CachePlan::keep(c, CacheReason::Static));
@@ -30,5 +36,6 @@ impl Policy for StaticPolicy {
             self.name(),
             snapshot.task_managers.iter().map(keep).collect(),
         )
+        .with_jobs(jobs)
     }
 }

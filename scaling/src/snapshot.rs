@@ -7,6 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use weir_mrc::MissRatioCurve;
 
+use crate::{JobState, Measured, SlotState, Terms, VertexState};
+
 /// The job and its TaskManagers at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -16,36 +18,12 @@ pub struct Snapshot {
     pub jobs: Option<Vec<JobState>>,
     /// One entry per TaskManager whose agent has ever reported.
     pub task_managers: Vec<TaskManagerState>,
-}
-
-/// A job, by Flink's REST API.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JobState {
-    /// 32 hexadecimal digits.
-    pub job_id: String,
-    /// The name it was submitted under.
-    pub name: String,
-    /// `RUNNING`, `RESTARTING`, ...
-    pub state: String,
-    /// Restarts of the whole job so far (`numRestarts`).
-    pub restarts: Option<u64>,
-    /// Its vertices.
-    pub vertices: Vec<VertexState>,
-}
-
-/// A vertex (chain of operators) of a job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VertexState {
-    /// Flink's vertex id.
-    pub id: String,
-    /// The chain's name.
-    pub name: String,
-    /// Instances.
-    pub parallelism: u32,
-    /// `RUNNING`, `INITIALIZING`, ...
-    pub state: String,
-    /// Attempt number of every subtask, by subtask index; absent when it could not be read.
-    pub attempts: Option<Vec<u32>>,
+    /// The cluster's slots; absent when Flink could not be asked.
+    #[serde(default)]
+    pub slots: Option<SlotState>,
+    /// Prices and budgets.
+    #[serde(default)]
+    pub terms: Terms,
 }
 
 /// One TaskManager, by its agent's reports.
@@ -61,6 +39,9 @@ pub struct TaskManagerState {
     pub data_age_ms: u64,
     /// Why its caches cannot be resized, if so: not hooked, or only observed.
     pub unmanaged: Option<String>,
+    /// Its slots, where Flink could be asked.
+    #[serde(default)]
+    pub slots: Option<u32>,
     /// What it may spend.
     pub budget: BudgetState,
     /// Its caches.
@@ -118,6 +99,30 @@ pub struct CacheState {
     pub curve: Option<MissRatioCurve>,
     /// Mean seconds a miss takes; absent while none was measured.
     pub miss_seconds: Option<f64>,
+    /// Mean seconds a hit takes; absent while none was measured.
+    #[serde(default)]
+    pub hit_seconds: Option<f64>,
+    /// What writing costs; absent where the agent does not know the operator's write buffers.
+    #[serde(default)]
+    pub write_path: Option<WritePath>,
+}
+
+/// The write path of one operator subtask over the window of its load.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct WritePath {
+    /// Bytes of memtables at which RocksDB starts to flush.
+    pub buffer_bytes: u64,
+    /// Bytes in memtables now.
+    pub used_bytes: u64,
+    /// Bytes written by flushes, per second.
+    #[serde(default)]
+    pub flushed_bytes_per_second: Measured,
+    /// Bytes written by compactions, per second.
+    #[serde(default)]
+    pub compacted_bytes_per_second: Measured,
+    /// Share of the time in which writes were stalled.
+    #[serde(default)]
+    pub stalled: Measured,
 }
 
 /// Exact count of task threads' lookups between two reports, at whatever capacities.
@@ -209,5 +214,21 @@ impl Snapshot {
     #[must_use]
     pub fn job(&self, job_id: &str) -> Option<&JobState> {
         self.jobs.as_ref()?.iter().find(|j| j.job_id == job_id)
+    }
+
+    /// All caches with the TaskManager they are in.
+    pub fn caches(&self) -> impl Iterator<Item = (&TaskManagerState, &CacheState)> {
+        let tms = self.task_managers.iter();
+        tms.flat_map(|tm| tm.caches.iter().map(move |c| (tm, c)))
+    }
+
+    /// The caches of the operators of one vertex: a scan of all of them, so not for use in a loop over vertices.
+    pub fn caches_of<'a>(
+        &'a self,
+        job: &'a JobState,
+        vertex: &'a VertexState,
+    ) -> impl Iterator<Item = (&'a TaskManagerState, &'a CacheState)> {
+        self.caches()
+            .filter(|(_, c)| c.operator.job_id == job.job_id && c.task_name == vertex.name)
     }
 }

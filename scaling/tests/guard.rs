@@ -4,7 +4,7 @@ mod build;
 
 use build::{MIB, cache, curve, decide, decide_after, falling, flat, snapshot, task_manager};
 use weir_scaling::{
-    CachePlan, CacheReason, Change, Freeze, Guard, History, JobState, Plan, Snapshot,
+    CachePlan, CacheReason, Change, Freeze, Guard, History, JobState, Measured, Plan, Snapshot,
     TaskManagerPlan, Verdict,
 };
 
@@ -139,6 +139,8 @@ fn a_job_that_does_not_run_freezes_its_caches() {
         state: "RESTARTING".to_owned(),
         restarts: Some(1),
         vertices: Vec::new(),
+        edges: Vec::new(),
+        restart_seconds: Measured::default(),
     }]);
     assert_eq!(decide(&s).task_managers[0].verdict, Verdict::AllFrozen);
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use weir_mrc::MissRatioCurve;
 use weir_scaling::{
     BudgetState, CacheState, Guard, History, Limits, Load, OperatorKey, Plan, Policy, Snapshot,
-    TaskManagerState, WeirPolicy, Window,
+    TaskManagerState, Terms, WeirPolicy, Window,
 };
 
 pub const MIB: u64 = 1 << 20;
@@ -73,6 +73,8 @@ pub fn cache(id: u64, mib: u64, lookups_per_s: u64, curve: MissRatioCurve) -> Ca
         }),
         curve: Some(curve),
         miss_seconds: Some(100e-6),
+        hit_seconds: None,
+        write_path: None,
     }
 }
 
@@ -83,6 +85,7 @@ pub fn task_manager(budget_mib: u64, caches: Vec<CacheState>) -> TaskManagerStat
         generation: 7,
         data_age_ms: 100,
         unmanaged: None,
+        slots: None,
         budget: BudgetState {
             cache_bytes: budget_mib * MIB,
             allocated_bytes: caches.iter().map(|c| c.capacity_bytes).sum(),
@@ -97,6 +100,8 @@ pub fn snapshot(tm: TaskManagerState) -> Snapshot {
         at_ms: 1_000_000,
         jobs: None,
         task_managers: vec![tm],
+        slots: None,
+        terms: Terms::default(),
     }
 }
 

@@ -1,0 +1,112 @@
+//! What was done to the shape of a job, what was measured then, and what came of it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{JobPlan, JobVerdict, Measured, OperatorMemory, PredictedRate};
+
+/// The changes of one job's shape, oldest first.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct JobHistory {
+    /// At most [`JobHistory::KEPT`] of them.
+    pub changes: Vec<ShapeChange>,
+}
+
+/// A change of a job's shape that was carried out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShapeChange {
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// Who decided it.
+    pub policy: String,
+    /// What was done: rescale, resize or roll back.
+    pub verdict: JobVerdict,
+    /// Every vertex of the job, changed or not, by id.
+    pub vertices: BTreeMap<String, VertexChange>,
+}
+
+/// What a change of shape meant for one vertex.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VertexChange {
+    /// Instances before.
+    pub from_parallelism: u32,
+    /// Instances since.
+    pub to_parallelism: u32,
+    /// Memory of its operators since; empty if it was not changed.
+    pub memory: Vec<OperatorMemory>,
+    /// Justin's memory level since, where the policy has levels.
+    pub level: Option<i32>,
+    /// Records per second it had to process.
+    pub target_records_per_second: Measured,
+    /// Records per second it was predicted to be able to process.
+    pub predicted: Option<PredictedRate>,
+    /// What was measured before the change.
+    pub before: Observed,
+    /// What was measured after it; missing until it could be.
+    pub after: Observed,
+}
+
+/// What a policy judges a step by.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Observed {
+    /// Records per second it can process: the sum of its instances' true processing rates.
+    pub true_rate: Measured,
+    /// Share of state lookups that hit the cache.
+    pub hit_ratio: Measured,
+    /// Seconds of a state read at the 90th percentile, the mean over subtasks.
+    pub state_get_seconds: Measured,
+}
+
+// === impl JobHistory ===
+
+impl JobHistory {
+    /// Changes worth remembering: enough for a policy to learn its error from, few enough to be written with every line.
+    pub const KEPT: usize = 32;
+
+    /// Adds a change, and forgets the oldest beyond [`JobHistory::KEPT`].
+    pub fn push(&mut self, change: ShapeChange) {
+        self.changes.push(change);
+        let surplus = self.changes.len().saturating_sub(Self::KEPT);
+        self.changes.drain(..surplus);
+    }
+
+    /// The last change.
+    #[must_use]
+    pub fn last(&self) -> Option<&ShapeChange> {
+        self.changes.last()
+    }
+}
+
+// === impl ShapeChange ===
+
+impl ShapeChange {
+    /// The change that carrying this plan out means; `observed` says what is measured of a vertex by its id.
+    #[must_use]
+    pub fn of(
+        at_ms: u64,
+        policy: &str,
+        plan: &JobPlan,
+        observed: impl Fn(&str) -> Observed,
+    ) -> Self {
+        let vertices = plan.vertices.iter().map(|v| {
+            let change = VertexChange {
+                from_parallelism: v.from_parallelism,
+                to_parallelism: v.to_parallelism,
+                memory: v.memory.clone(),
+                level: v.level,
+                target_records_per_second: v.target_records_per_second.clone(),
+                predicted: v.predicted,
+                before: observed(&v.vertex_id),
+                after: Observed::default(),
+            };
+            (v.vertex_id.clone(), change)
+        });
+        Self {
+            at_ms,
+            policy: policy.to_owned(),
+            verdict: plan.verdict.clone(),
+            vertices: vertices.collect(),
+        }
+    }
+}
