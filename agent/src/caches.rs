@@ -257,6 +257,7 @@ impl Sampling {
             outcome,
             inserts,
             counted: sample.is_task,
+            high_priority: false,
         };
         self.estimator.observe(&access, self.room_bytes, now);
     }

@@ -33,6 +33,7 @@ fn access(hash: u64) -> Access {
         outcome: Outcome::Miss,
         inserts: true,
         counted: true,
+        high_priority: false,
     }
 }
 

@@ -7,6 +7,8 @@ pub enum Outcome {
     Hit,
     /// It was not.
     Miss,
+    /// Nobody knows: the trace has no outcomes.
+    Unknown,
 }
 
 /// One look-up of a block.
@@ -24,6 +26,9 @@ pub struct Access {
     pub inserts: bool,
     /// Whether the look-up belongs to the curve. `false` for compaction and flush: they move blocks, but nobody waits for them.
     pub counted: bool,
+    /// Whether the block is inserted with high priority: index, filter and dictionary blocks in RocksDB. Only a cache with a
+    /// high-priority pool makes a difference.
+    pub high_priority: bool,
 }
 
 // === impl Access ===

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use crate::Access;
+use crate::hash::BuildHashOfHash;
 
 /// The smallest cache in which a look-up would have hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +20,7 @@ pub enum ReuseDistance {
 #[derive(Debug, Clone, Default)]
 pub struct ExactStack {
     /// Time of last use and charge of each block.
-    blocks: HashMap<u64, (usize, u64)>,
+    blocks: HashMap<u64, (usize, u64), BuildHashOfHash>,
     /// Bytes by time of last use, as partial sums over ranges of powers of two: `sums[k][i]` covers times `i << k` to `(i + 1) << k`.
     sums: Vec<Vec<u64>>,
     time: usize,
@@ -110,6 +111,19 @@ impl ExactStack {
         (self.lookups - self.hits_at(capacity_bytes)) as f64 / self.lookups as f64
     }
 
+    /// [`Self::miss_ratio_at`] for many sizes at once, in their order: sorts the distances once.
+    #[must_use]
+    pub fn miss_ratios(&self, capacities_bytes: &[u64]) -> Vec<f64> {
+        let mut sorted = self.distances.clone();
+        sorted.sort_unstable();
+        let lookups = self.lookups.max(1) as f64;
+        let ratio = |capacity: &u64| {
+            let hits = sorted.partition_point(|distance| distance <= capacity);
+            1.0 - hits as f64 / lookups
+        };
+        capacities_bytes.iter().map(ratio).collect()
+    }
+
     fn change(&mut self, time: usize, change: impl Fn(u64) -> u64) {
         for level in 0.. {
             let Some(sums) = self.sums.get_mut(level) else {
@@ -160,7 +174,7 @@ mod tests {
                 let outcome = if hit { Outcome::Hit } else { Outcome::Miss };
                 let known = list.iter().position(|(h, _)| *h == hash);
                 let charge_bytes = if known.is_none() { charge_bytes + 1 } else { charge_bytes };
-                let distance = stack.access(&Access { hash, charge_bytes, outcome, inserts, counted: true });
+                let distance = stack.access(&Access { hash, charge_bytes, outcome, inserts, counted: true, high_priority: false });
                 let mut charge = charge_bytes;
                 let expected = match known {
                     None => ReuseDistance::Infinite,
@@ -174,6 +188,9 @@ mod tests {
                     if let Some(i) = known { list.remove(i); }
                     list.insert(0, (hash, charge));
                 }
+            }
+            for (capacity, ratio) in [0, 9_000, 40_000, 90_000].iter().zip(stack.miss_ratios(&[0, 9_000, 40_000, 90_000])) {
+                prop_assert!((ratio - stack.miss_ratio_at(*capacity)).abs() < 1e-12);
             }
             prop_assert_eq!(stack.bytes(), list.iter().map(|(_, c)| c).sum::<u64>());
         }

@@ -20,7 +20,7 @@
 //!         let hash = hash_key(&block.to_le_bytes());
 //!         if hash < estimator.threshold() {
 //!             let outcome = if round == 0 { Outcome::Miss } else { Outcome::Hit };
-//!             let access = Access { hash, charge_bytes: 4096, outcome, inserts: true, counted: true };
+//!             let access = Access { hash, charge_bytes: 4096, outcome, inserts: true, counted: true, high_priority: false };
 //!             estimator.observe(&access, 64 << 20, Duration::ZERO);
 //!         }
 //!     }
@@ -55,12 +55,15 @@ mod heap;
 mod histogram;
 mod hull;
 mod index;
+mod lists;
 mod readout;
+mod shape;
 pub mod simulator;
 mod stack;
 
 pub use access::{Access, Outcome};
 pub use curve::{CurveError, CurvePoint, MissRatio, MissRatioCurve};
 pub use estimator::{Estimator, EstimatorConfig};
-pub use hash::hash_key;
+pub use hash::{hash_key, hash_key_seeded};
 pub use histogram::ReuseDistanceHistogram;
+pub use shape::CacheShape;

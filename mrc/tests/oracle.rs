@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use weir_mrc::exact::ExactStack;
-use weir_mrc::simulator::LruCache;
-use weir_mrc::{Access, Estimator, EstimatorConfig, Outcome, ReuseDistanceHistogram, hash_key};
+use weir_mrc::simulator::BlockCache;
+use weir_mrc::{
+    Access, CacheShape, Estimator, EstimatorConfig, Outcome, ReuseDistanceHistogram, hash_key,
+};
 
 /// A look-up: which block, whether its charge is known, whether it inserts, whether it counts.
 type Step = (u64, bool, bool, bool);
@@ -37,17 +39,17 @@ proptest! {
     /// At a sampling rate of 1 nothing is estimated: every figure is the oracle's, to the last access.
     #[test]
     fn equals_the_oracle_while_everything_is_sampled(steps in steps(60), capacity in 50_000_u64..3_000_000) {
-        let mut cache = LruCache::new(capacity);
+        let mut cache = BlockCache::new(capacity, CacheShape::IDEAL);
         let mut exact = ExactStack::new();
         let mut estimator = Estimator::new(EstimatorConfig { samples: 60, ..EstimatorConfig::default() });
         let mut known = [false; 60];
         let (mut lookups, mut misses) = (0, 0);
         for (block, charge_known, inserts, counted) in steps {
             let hash = hash_key(&block.to_le_bytes());
-            let outcome = cache.access(hash, charge_bytes(block), inserts);
+            let outcome = cache.access(&Access { hash, charge_bytes: charge_bytes(block), outcome: Outcome::Unknown, inserts, counted, high_priority: false });
             let seen = std::mem::replace(&mut known[block as usize], true);
             let charge_bytes = if charge_known || !seen || !inserts { charge_bytes(block) } else { 0 };
-            let access = Access { hash, charge_bytes, outcome, inserts, counted };
+            let access = Access { hash, charge_bytes, outcome, inserts, counted, high_priority: false };
             // A block whose first use did not insert is still unknown.
             known[block as usize] = seen || inserts || outcome == Outcome::Hit;
             exact.access(&access);
@@ -99,7 +101,7 @@ proptest! {
             now += Duration::from_millis(told);
             let outcome = if hit { Outcome::Hit } else { Outcome::Miss };
             let hash = hash_key(&block.to_le_bytes());
-            estimator.observe(&Access { hash, charge_bytes, outcome, inserts, counted }, capacity, now);
+            estimator.observe(&Access { hash, charge_bytes, outcome, inserts, counted, high_priority: false }, capacity, now);
             estimator.set_counts(i as u64 * told / 8, i as u64 * told / 20, now);
             let histogram = estimator.histogram();
             let grows = |(b, a): (&u64, &u64)| b <= a;
@@ -127,6 +129,7 @@ fn a_miss_that_does_not_insert_leaves_no_trace() {
             outcome,
             inserts,
             counted: true,
+            high_priority: false,
         };
         estimator.observe(&access, 1 << 30, Duration::ZERO);
     };
@@ -162,6 +165,7 @@ fn a_first_use_that_hit_lies_within_the_capacity() {
             },
             inserts: true,
             counted: true,
+            high_priority: false,
         };
         estimator.observe(&access, 64 << 20, Duration::ZERO);
     }
@@ -184,6 +188,7 @@ fn says_nothing_before_256_samples() {
             outcome: Outcome::Miss,
             inserts: true,
             counted: true,
+            high_priority: false,
         };
         estimator.observe(&access, 1 << 20, Duration::ZERO);
     }

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use weir_mrc::exact::ExactStack;
-use weir_mrc::simulator::LruCache;
-use weir_mrc::{Access, Estimator, EstimatorConfig, MissRatioCurve, Outcome};
+use weir_mrc::simulator::BlockCache;
+use weir_mrc::{Access, CacheShape, Estimator, EstimatorConfig, MissRatioCurve, Outcome};
 
 use super::traces::Lookup;
 
@@ -14,7 +14,7 @@ pub const PAUSE: Duration = Duration::from_micros(50);
 
 /// Everything that watches one cache.
 pub struct Replay {
-    pub cache: LruCache,
+    pub cache: BlockCache,
     /// `None` where only the estimator is of interest.
     pub exact: Option<ExactStack>,
     pub estimator: Estimator,
@@ -26,7 +26,7 @@ pub struct Replay {
 impl Replay {
     pub fn new(capacity_bytes: u64, config: EstimatorConfig) -> Self {
         Self {
-            cache: LruCache::new(capacity_bytes),
+            cache: BlockCache::new(capacity_bytes, CacheShape::IDEAL),
             exact: Some(ExactStack::new()),
             estimator: Estimator::new(config),
             now: Duration::ZERO,
@@ -43,18 +43,19 @@ impl Replay {
     pub fn run(&mut self, trace: &[Lookup]) {
         for lookup in trace {
             let inserts = !lookup.compaction;
-            let outcome = self.cache.access(lookup.hash, lookup.charge_bytes, inserts);
-            let access = Access {
+            let mut access = Access {
                 hash: lookup.hash,
                 charge_bytes: lookup.charge_bytes,
-                outcome,
+                outcome: Outcome::Unknown,
                 inserts,
                 counted: !lookup.compaction,
+                high_priority: false,
             };
+            access.outcome = self.cache.access(&access);
             if access.counted {
                 self.now += PAUSE;
                 self.lookups += 1;
-                self.misses += u64::from(outcome == Outcome::Miss);
+                self.misses += u64::from(access.outcome == Outcome::Miss);
             }
             if let Some(exact) = &mut self.exact {
                 exact.access(&access);
