@@ -264,12 +264,12 @@ mod tests {
         fn pools_as_two_plain_lists_do(ratio in 0.0_f64..1.0, steps in prop::collection::vec((0_u64..25, any::<bool>()), 1..300)) {
             let mut cache = BlockCache::new(2_000, CacheShape { shards: 1, high_pri_ratio: ratio });
             let pool = (2_000.0 * ratio) as u64;
-            let (mut high, mut low): (Vec<(u64, u64)>, Vec<(u64, u64)>) = (vec![], vec![]);
+            let (mut high, mut low) = (Vec::new(), Vec::new());
             let bytes = |list: &[(u64, u64)]| list.iter().map(|b| b.1).sum::<u64>();
             for (block, high_priority) in steps {
                 let charge = 90 + block * 13;
                 let outcome = cache.access(&Access { high_priority, ..access(block, charge) });
-                let known = high.iter().chain(&low).any(|b| b.0 == block);
+                let known = high.iter().chain(&low).any(|b: &(u64, u64)| b.0 == block);
                 prop_assert_eq!(outcome == Outcome::Hit, known);
                 high.retain(|b| b.0 != block);
                 low.retain(|b| b.0 != block);
