@@ -60,6 +60,7 @@ mod readout;
 mod shape;
 pub mod simulator;
 mod stack;
+pub mod trace;
 
 pub use access::{Access, Outcome};
 pub use curve::{CurveError, CurvePoint, MissRatio, MissRatioCurve};
