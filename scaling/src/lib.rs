@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod bounds;
+mod ds2;
 mod effect;
 mod greedy;
 mod guard;
@@ -22,8 +23,10 @@ mod job_plan;
 mod job_reason;
 mod measured;
 mod plan;
+mod policies;
 mod policy;
 mod quantity;
+mod rates;
 mod reason;
 mod restore;
 mod sentence;
@@ -33,6 +36,10 @@ mod topology;
 mod weir;
 
 pub use bounds::Limits;
+pub use ds2::{
+    Cycle, Dataflow, DataflowEdge, DataflowOperator, DataflowRecord, Ds2Policy, InstanceRates,
+    RecordError, Requirement, Sizing,
+};
 pub use guard::Guard;
 pub use history::{Change, History};
 pub use job_history::{JobHistory, Observed, ShapeChange, VertexChange};
@@ -42,8 +49,10 @@ pub use job_plan::{
 pub use job_reason::{JobVerdict, VertexReason};
 pub use measured::{Measured, Missing};
 pub use plan::{Alternative, AlternativeKind, CachePlan, Effect, Plan, TaskManagerPlan};
+pub use policies::{POLICY_NAMES, policy_by_name};
 pub use policy::{Policy, StaticPolicy};
 pub use quantity::{Bytes, Percent, Seconds};
+pub use rates::{EdgeRates, JobRates, RateDefinition, TopologyError, VertexRates};
 pub use reason::{CacheReason, Freeze, Objective, PredictedRatio, Verdict};
 pub use restore::restore;
 pub use snapshot::{

@@ -48,6 +48,8 @@ pub enum CacheReason {
     Restored,
     /// The policy never moves anything.
     Static,
+    /// The policy decides on whole jobs, not within one TaskManager.
+    OtherLoop,
 }
 
 /// Which data are missing, so that a cache keeps its size.
@@ -101,6 +103,8 @@ pub enum Verdict {
     Restore,
     /// The policy never moves anything.
     Static,
+    /// The policy decides on whole jobs, not within one TaskManager.
+    OtherLoop,
     /// It has no caches.
     NoCaches,
     /// The agent does not manage the caches.
@@ -156,6 +160,7 @@ impl Verdict {
             Self::Resize => "resize",
             Self::Restore => "restore",
             Self::Static => "static",
+            Self::OtherLoop => "other-loop",
             Self::NoCaches => "no-caches",
             Self::Unmanaged { .. } => "unmanaged",
             Self::AllFrozen => "all-frozen",
@@ -176,6 +181,7 @@ impl fmt::Display for Verdict {
                 "restore the sizes that were in force before a restart of task, TaskManager or controller",
             ),
             Self::Static => f.write_str("keep all sizes: policy static never moves anything"),
+            Self::OtherLoop => f.write_str("keep all sizes: the policy decides on whole jobs only"),
             Self::NoCaches => f.write_str("nothing to decide: no operator subtask has a cache here"),
             Self::Unmanaged { reason } => {
                 write!(f, "keep all sizes: the agent does not manage the caches ({reason})")

@@ -27,6 +27,13 @@ impl fmt::Display for CachePlan {
             CacheReason::Static => {
                 return write!(f, "{} keeps {from}: policy static", self.operator);
             }
+            CacheReason::OtherLoop => {
+                return write!(
+                    f,
+                    "{} keeps {from}: the policy decides on whole jobs only",
+                    self.operator
+                );
+            }
             CacheReason::Stays => {
                 write!(f, "{} keeps {from}: no other size is better", self.operator)?;
             }

@@ -1,6 +1,8 @@
 //! Snapshots for tests, built from a few numbers.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod job;
+
 use serde_json::json;
 use weir_mrc::MissRatioCurve;
 use weir_scaling::{
