@@ -182,7 +182,7 @@ fn sum_of_instances(inputs: &[f64], loads: &[f64]) -> Option<f64> {
         .map(|(input, load)| input / load.max(VertexRates::LOAD_RESOLUTION))
         .collect();
     let mean = rates.iter().sum::<f64>() / rates.len() as f64;
-    (!rates.is_empty()).then(|| mean * inputs.len() as f64)
+    (!rates.is_empty()).then_some(mean * inputs.len() as f64)
 }
 
 fn total_over_busiest(inputs: &[f64], loads: &[f64]) -> Option<f64> {
