@@ -57,6 +57,9 @@ class NexmarkJobTest {
         assertRefused("'next-event.rates'", "--set", "next-event.rates=5");
         assertRefused("events.num is -5", "--set", "events.num=-5");
         assertRefused("first-event.rate is 5", "--set", "first-event.rate=5");
+        assertRefused("rate.file and rate.shape", "--set", "rate.shape=file");
+        assertRefused("rate.period is set", "--set", "rate.period=5 s");
+        assertRefused("rate.file /nowhere is not readable", "--set", "rate.shape=file", "--set", "rate.file=/nowhere");
         assertRefused("There is no query 'q99'", "--queries", "q99");
     }
 

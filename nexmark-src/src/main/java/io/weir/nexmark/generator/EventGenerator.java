@@ -38,6 +38,8 @@ public final class EventGenerator {
     };
     private static final String SITE = "https://www.nexmark.com";
     private static final int LONG_BYTES = 8;
+    /** The column whose numbers say whether an event comes late; no event has so many. */
+    private static final int DELAY = 15;
 
     private final GeneratorConfig config;
     private final EventNumbering numbering;
@@ -48,11 +50,12 @@ public final class EventGenerator {
         this.numbering = new EventNumbering(config);
     }
 
-    /** A row of {@link EventSchema}: kind, person, auction, bid; of the last three one is not null. */
-    public RowData event(long number) {
-        random.restart(config.seed, number);
+    /** The row at a position, of {@link EventSchema#EVENT}: kind, person, auction, bid; of the last three one is not null. */
+    public RowData event(long position) {
+        long number = numbering.event(position);
+        random.event(config.seed, number);
         int kind = numbering.kind(number);
-        TimestampData time = TimestampData.fromEpochMillis(numbering.timeMillis(number));
+        TimestampData time = TimestampData.fromEpochMillis(timeMillis(number));
         GenericRowData row = new GenericRowData(4);
         row.setField(0, kind);
         switch (kind) {
@@ -68,15 +71,31 @@ public final class EventGenerator {
         return row;
     }
 
+    private long timeMillis(long number) {
+        long time = numbering.timeMillis(number);
+        if (config.delayedShare == 0 || random.column(DELAY).fraction() >= config.delayedShare) {
+            return time;
+        }
+        long delay = config.shortestDelayMillis + random.below(config.longestDelayMillis - config.shortestDelayMillis + 1);
+        return Math.max(time - delay, config.baseTimeMillis);
+    }
+
+    // Every column draws from numbers of its own, which EventRandom.column starts.
+
     private GenericRowData person(long number, TimestampData time) {
+        random.column(1);
         String first = FIRST_NAMES[pick(FIRST_NAMES.length)];
-        String last = LAST_NAMES[pick(LAST_NAMES.length)];
-        StringData name = StringData.fromString(first + " " + last);
+        StringData name = StringData.fromString(first + " " + LAST_NAMES[pick(LAST_NAMES.length)]);
+        random.column(2);
         StringData email = text(random.letters(7), "@", random.letters(5), ".com");
+        random.column(3);
         StringData card = StringData.fromBytes(cardNumber());
+        random.column(4);
         StringData city = CITIES[pick(CITIES.length)];
+        random.column(5);
         StringData state = STATES[pick(STATES.length)];
         int bytes = 2 * LONG_BYTES + bytes(name) + bytes(email) + bytes(card) + bytes(city) + bytes(state);
+        random.column(7);
         return GenericRowData.of(
                 FIRST_ID + numbering.lastPerson(number),
                 name,
@@ -89,42 +108,57 @@ public final class EventGenerator {
     }
 
     private GenericRowData auction(long number, TimestampData time) {
+        random.column(1);
+        StringData item = StringData.fromBytes(random.letters(20));
+        random.column(2);
+        StringData description = StringData.fromBytes(random.letters(100));
+        random.column(3);
+        long initialBid = random.price();
+        random.column(4);
+        long reserve = initialBid + random.price();
+        random.column(6);
+        long open = 1 + random.below(Math.max(2 * numbering.auctionTurnoverMillis(number), 1));
+        random.column(7);
         long newestPerson = numbering.lastPerson(number);
         long seller =
                 pick(config.hotSellerRatio) > 0
                         ? newestPerson / HOT_INTERVAL * HOT_INTERVAL
                         : activePerson(newestPerson);
-        StringData item = StringData.fromBytes(random.letters(20));
-        StringData description = StringData.fromBytes(random.letters(100));
-        long initialBid = price();
-        long open = 1 + random.below(Math.max(2 * numbering.auctionTurnoverMillis(number), 1));
+        random.column(8);
+        long category = FIRST_CATEGORY + random.below(CATEGORIES);
         int bytes = 7 * LONG_BYTES + bytes(item) + bytes(description);
+        random.column(9);
         return GenericRowData.of(
                 FIRST_ID + numbering.lastAuction(number),
                 item,
                 description,
                 initialBid,
-                initialBid + price(),
+                reserve,
                 time,
                 TimestampData.fromEpochMillis(time.getMillisecond() + open),
                 FIRST_ID + seller,
-                FIRST_CATEGORY + random.below(CATEGORIES),
+                category,
                 filler(bytes, config.auctionBytes));
     }
 
     private GenericRowData bid(long number, TimestampData time) {
+        random.column(0);
         long newestAuction = numbering.lastAuction(number);
         long auction =
                 pick(config.hotAuctionRatio) > 0
                         ? newestAuction / HOT_INTERVAL * HOT_INTERVAL
                         : inFlightAuction(newestAuction);
+        random.column(1);
         long newestPerson = numbering.lastPerson(number);
         // One apart from the hot seller, so that few bid on their own auctions.
         long bidder =
                 pick(config.hotBidderRatio) > 0
                         ? newestPerson / HOT_INTERVAL * HOT_INTERVAL + 1
                         : activePerson(newestPerson);
-        long price = price();
+        random.column(2);
+        long price = random.price();
+        // Channel and URL name the same channel, so they share their numbers.
+        random.column(3);
         StringData channel;
         StringData url;
         if (random.below(2) > 0) {
@@ -137,6 +171,7 @@ public final class EventGenerator {
             url = text(SITE + "/", random.letters(8), "/item.htm?query=1&channel_id=" + other);
         }
         int bytes = 4 * LONG_BYTES + bytes(channel) + bytes(url);
+        random.column(6);
         return GenericRowData.of(
                 FIRST_ID + auction,
                 FIRST_ID + bidder,
@@ -158,11 +193,6 @@ public final class EventGenerator {
     private long inFlightAuction(long newest) {
         long oldest = Math.max(newest - config.inFlightAuctions, 0);
         return oldest + random.below(newest - oldest + 1 + LEAD);
-    }
-
-    /** From 100 to 100 million, every order of magnitude equally likely. */
-    private long price() {
-        return Math.round(Math.pow(10, random.fraction() * 6) * 100);
     }
 
     private int pick(int count) {

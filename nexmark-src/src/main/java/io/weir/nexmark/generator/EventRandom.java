@@ -1,24 +1,51 @@
-/** The random numbers of one event. */
+/** The random numbers of one column of one event. */
 package io.weir.nexmark.generator;
 
 import java.nio.charset.StandardCharsets;
 
 /**
  * A counter-based generator (SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA
- * 2014) started anew for every event from the seed and the event's number. So an event does not depend on who generated
- * the one before it.
+ * 2014) started anew from the seed, the event's number and the column. So an event does not depend on who generated the one
+ * before it, and a column does not depend on which others were asked for.
  */
 public final class EventRandom {
 
     private static final long GOLDEN_GAMMA = 0x9E3779B97F4A7C15L;
+    private static final long COLUMN_GAMMA = 0xD1B54A32D192ED03L;
     private static final byte[] LETTERS =
             "abcdefghijklmnopqrstuvwxyz012345".getBytes(StandardCharsets.US_ASCII);
 
+    /** Prices have this many steps per order of magnitude, with straight lines between them. */
+    private static final int STEPS = 1024;
+
+    /** 10^(1/1024). */
+    private static final double STEP = 1.0022511482929128;
+
+    private static final double[] POWERS = new double[STEPS + 1];
+
+    static {
+        // Multiplied up instead of asked of a mathematical library, so that every implementation gets the same bits.
+        POWERS[0] = 100;
+        for (int i = 0; i < STEPS; i++) {
+            POWERS[i + 1] = POWERS[i] * STEP;
+        }
+    }
+
+    private static final double[] MAGNITUDES = {1, 10, 100, 1_000, 10_000, 100_000};
+
+    private long event;
     private long state;
 
-    /** Starts the numbers of one event. */
-    public void restart(long seed, long eventNumber) {
-        state = mix(seed) ^ mix(eventNumber * GOLDEN_GAMMA + 1);
+    /** Goes to an event. */
+    public void event(long seed, long number) {
+        event = mix(seed) ^ mix(number * GOLDEN_GAMMA + 1);
+        column(0);
+    }
+
+    /** Starts the numbers of a column of that event. */
+    public EventRandom column(int column) {
+        state = mix(event + (column + 1) * COLUMN_GAMMA);
+        return this;
     }
 
     public long next() {
@@ -37,16 +64,26 @@ public final class EventRandom {
         return (next() >>> 11) * 0x1.0p-53;
     }
 
+    /** From 100 to 100 million, every order of magnitude equally likely. */
+    public long price() {
+        double magnitude = fraction() * MAGNITUDES.length;
+        int whole = (int) magnitude;
+        double step = (magnitude - whole) * STEPS;
+        int below = (int) step;
+        double within = POWERS[below] + (step - below) * (POWERS[below + 1] - POWERS[below]);
+        return (long) (within * MAGNITUDES[whole]);
+    }
+
     /** That many letters and digits, 32 of them equally likely. */
     public byte[] letters(int count) {
         byte[] text = new byte[count];
         long bits = 0;
         for (int i = 0; i < count; i++) {
-            if (i % 12 == 0) {
+            if (i % 8 == 0) {
                 bits = next();
             }
             text[i] = LETTERS[(int) (bits & 31)];
-            bits >>>= 5;
+            bits >>>= 8;
         }
         return text;
     }

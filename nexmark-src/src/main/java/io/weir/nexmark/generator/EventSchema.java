@@ -55,5 +55,10 @@ public final class EventSchema {
                     FIELD("auction", AUCTION),
                     FIELD("bid", BID));
 
+    /** The columns of one kind of event: 0 person, 1 auction, 2 bid. */
+    public static DataType kind(int kind) {
+        return EVENT.getChildren().get(kind + 1);
+    }
+
     private EventSchema() {}
 }

@@ -1,12 +1,8 @@
-/** Emits the events of a subtask's splits, in order and at the subtask's share of the rate. */
+/** Emits the events of a subtask's splits, in order and when they are due. */
 package io.weir.nexmark.source;
 
-import io.weir.nexmark.generator.EventGenerator;
-import io.weir.nexmark.generator.GeneratorConfig;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.PriorityQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
@@ -16,8 +12,11 @@ import org.apache.flink.core.io.InputStatus;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.table.data.RowData;
 
-/** All methods run on the task's thread; only the alarm that ends a pause comes from another. */
+/** All methods run on the task's thread; only the alarm that ends a pause and the readers of metrics come from others. */
 final class NexmarkReader implements SourceReader<RowData, NexmarkSplit> {
+
+    /** So many rows at once: often enough for a checkpoint to be let in, seldom enough that looking for one costs nothing. */
+    private static final int ROWS_PER_POLL = 64;
 
     /** One pause for many events: waking up for every single one would cost more than generating it. */
     private static final long SHORTEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
@@ -27,24 +26,31 @@ final class NexmarkReader implements SourceReader<RowData, NexmarkSplit> {
 
     private static final CompletableFuture<Void> AVAILABLE = CompletableFuture.completedFuture(null);
 
-    private final EventGenerator generator;
-    /** Events per second over all subtasks; infinite for no limit. */
-    private final double totalRate;
-    private final LongSupplier nanoClock;
-    private final PriorityQueue<NexmarkSplit> splits =
-            new PriorityQueue<>(Comparator.comparingLong((NexmarkSplit split) -> split.next));
-    private final Pace pace = new Pace();
+    private final EventFeed feed;
+    private final Emission emission;
+    private final LongSupplier epochNanos;
     private final Counter recordsIn;
-    private boolean paced;
+    private final Backlog backlog;
+
+    /** As they were when the walk began; the feed's position says how far they are. */
+    private List<NexmarkSplit> splits = new ArrayList<>();
+    private boolean walking;
     private boolean allSplitsKnown;
+    private long startMillis = NexmarkSplit.NOT_STARTED;
+    private long walkEnd;
+    /** Events below this number are due. */
+    private long due;
     private CompletableFuture<Void> availability = new CompletableFuture<>();
 
-    NexmarkReader(
-            GeneratorConfig config, double totalRate, LongSupplier nanoClock, Counter recordsIn) {
-        this.generator = new EventGenerator(config);
-        this.totalRate = totalRate;
-        this.nanoClock = nanoClock;
+    /**
+     * @param epochNanos the time, in nanoseconds since 1970
+     */
+    NexmarkReader(EventFeed feed, Emission emission, LongSupplier epochNanos, Counter recordsIn, Backlog backlog) {
+        this.feed = feed;
+        this.emission = emission;
+        this.epochNanos = epochNanos;
         this.recordsIn = recordsIn;
+        this.backlog = backlog;
     }
 
     @Override
@@ -52,8 +58,12 @@ final class NexmarkReader implements SourceReader<RowData, NexmarkSplit> {
 
     @Override
     public void addSplits(List<NexmarkSplit> added) {
-        splits.addAll(added);
-        paced = false;
+        settle();
+        for (NexmarkSplit split : added) {
+            splits.add(emission.catchesUp ? split : split.advancedTo(split.next, NexmarkSplit.NOT_STARTED));
+        }
+        startMillis = splits.stream().mapToLong(split -> split.startMillis).filter(start -> start != NexmarkSplit.NOT_STARTED)
+                .min().orElse(NexmarkSplit.NOT_STARTED);
         availability.complete(null);
     }
 
@@ -65,47 +75,113 @@ final class NexmarkReader implements SourceReader<RowData, NexmarkSplit> {
 
     @Override
     public InputStatus pollNext(ReaderOutput<RowData> output) {
-        NexmarkSplit split = splits.peek();
-        if (split == null) {
+        if (!walking && !walk()) {
             availability = new CompletableFuture<>();
             return allSplitsKnown ? InputStatus.END_OF_INPUT : InputStatus.NOTHING_AVAILABLE;
         }
-        if (split.isFinished()) {
-            // The others end within one round: their next numbers are greater.
-            splits.clear();
-            return InputStatus.MORE_AVAILABLE;
+        long position = feed.position();
+        if (position >= due && position < walkEnd) {
+            due = dueNow(position);
+            if (position >= due) {
+                pause(emission.schedule.dueNanos(position) - sinceStart());
+                backlog.at(position, startMillis);
+                return InputStatus.NOTHING_AVAILABLE;
+            }
         }
-        long now = nanoClock.getAsLong();
-        if (!paced) {
-            // Only now, not when the splits came: the time a restore takes is nothing to catch up with.
-            pace.restart(totalRate * splits.size() / split.stride, now);
-            paced = true;
+        int rows = 0;
+        while (rows < ROWS_PER_POLL && position < due && position < walkEnd) {
+            output.collect(feed.take());
+            rows++;
+            position = feed.position();
         }
-        long wait = pace.nanosUntilDue(now);
-        if (wait > 0) {
-            pause(wait);
-            return InputStatus.NOTHING_AVAILABLE;
+        recordsIn.inc(rows);
+        backlog.at(position, startMillis);
+        if (position >= walkEnd) {
+            settle();
         }
-        splits.poll();
-        output.collect(generator.event(split.next));
-        pace.emitted();
-        recordsIn.inc();
-        splits.add(split.advanced());
         return InputStatus.MORE_AVAILABLE;
+    }
+
+    /**
+     * Begins with the splits that are behind. All others of this reader are at most one round ahead, but after a restore that
+     * brought splits of several readers together some may be far ahead; the walk ends where the first of those joins in.
+     */
+    private boolean walk() {
+        long from = Long.MAX_VALUE;
+        for (NexmarkSplit split : splits) {
+            from = split.next < split.end ? Math.min(from, split.next) : from;
+        }
+        if (from == Long.MAX_VALUE) {
+            backlog.finished();
+            return false;
+        }
+        if (startMillis == NexmarkSplit.NOT_STARTED) {
+            // Only now, not when the splits came: what passes until a job runs is nothing to catch up with.
+            long nanos = epochNanos.getAsLong() - emission.schedule.dueNanos(from);
+            startMillis = Math.floorDiv(nanos, TimeUnit.MILLISECONDS.toNanos(1));
+        }
+        boolean[] behind = new boolean[splits.get(0).stride];
+        walkEnd = Long.MAX_VALUE;
+        int walked = 0;
+        for (NexmarkSplit split : splits) {
+            if (split.next >= split.end) {
+                continue;
+            }
+            walkEnd = Math.min(walkEnd, split.end);
+            if (split.next - from < split.stride) {
+                behind[split.index] = true;
+                walked++;
+            } else {
+                walkEnd = Math.min(walkEnd, split.next);
+            }
+        }
+        feed.walk(behind, from, walkEnd);
+        due = from;
+        walking = true;
+        backlog.share(walked, behind.length, splits.get(0).end);
+        return true;
+    }
+
+    /** Writes the feed's position into the splits. */
+    private void settle() {
+        splits = current();
+        walking = false;
+    }
+
+    private List<NexmarkSplit> current() {
+        if (!walking) {
+            return new ArrayList<>(splits);
+        }
+        long position = feed.position();
+        List<NexmarkSplit> current = new ArrayList<>();
+        for (NexmarkSplit split : splits) {
+            current.add(split.advancedTo(position, startMillis));
+        }
+        return current;
+    }
+
+    private long sinceStart() {
+        return epochNanos.getAsLong() - TimeUnit.MILLISECONDS.toNanos(startMillis);
+    }
+
+    private long dueNow(long position) {
+        return emission.paced ? emission.schedule.eventsDue(sinceStart()) : Long.MAX_VALUE;
     }
 
     @Override
     public CompletableFuture<Void> isAvailable() {
-        return splits.isEmpty() && allSplitsKnown ? AVAILABLE : availability;
+        return allSplitsKnown && splits.stream().allMatch(split -> split.next >= split.end) ? AVAILABLE : availability;
     }
 
     @Override
     public List<NexmarkSplit> snapshotState(long checkpointId) {
-        return new ArrayList<>(splits);
+        return current();
     }
 
     @Override
-    public void close() {}
+    public void close() {
+        feed.close();
+    }
 
     private void pause(long nanos) {
         long bounded = Math.min(Math.max(nanos, SHORTEST_PAUSE_NANOS), LONGEST_PAUSE_NANOS);

@@ -5,6 +5,8 @@ import io.weir.nexmark.generator.GeneratorConfig;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
 import org.apache.flink.api.connector.source.Boundedness;
 import org.apache.flink.api.connector.source.Source;
 import org.apache.flink.api.connector.source.SourceReader;
@@ -25,21 +27,31 @@ public final class NexmarkSource
 
     private final GeneratorConfig config;
     private final long events;
-    private final double eventsPerSecond;
+    private final Emission emission;
+    private final EventColumns columns;
 
     /**
      * @param events how many; 0 for a stream without end
-     * @param eventsPerSecond over all subtasks; infinite for as fast as possible
      */
-    public NexmarkSource(GeneratorConfig config, long events, double eventsPerSecond) {
+    NexmarkSource(GeneratorConfig config, long events, Emission emission, EventColumns columns) {
         this.config = config;
         this.events = events;
-        this.eventsPerSecond = eventsPerSecond;
+        this.emission = emission;
+        this.columns = columns;
+    }
+
+    /** The same events with other columns: paths into the table's schema, as the planner gives them. */
+    NexmarkSource project(int[][] paths) {
+        return new NexmarkSource(config, events, emission, columns.project(paths));
+    }
+
+    boolean isBounded() {
+        return events > 0;
     }
 
     @Override
     public Boundedness getBoundedness() {
-        return events > 0 ? Boundedness.BOUNDED : Boundedness.CONTINUOUS_UNBOUNDED;
+        return isBounded() ? Boundedness.BOUNDED : Boundedness.CONTINUOUS_UNBOUNDED;
     }
 
     @Override
@@ -48,7 +60,7 @@ public final class NexmarkSource
         List<NexmarkSplit> all = new ArrayList<>();
         long end = events > 0 ? events : Long.MAX_VALUE;
         for (int index = 0; index < SPLITS; index++) {
-            all.add(new NexmarkSplit(index, SPLITS, index, end));
+            all.add(new NexmarkSplit(index, SPLITS, index, end, NexmarkSplit.NOT_STARTED));
         }
         return restoreEnumerator(context, all);
     }
@@ -61,11 +73,25 @@ public final class NexmarkSource
 
     @Override
     public SourceReader<RowData, NexmarkSplit> createReader(SourceReaderContext context) {
+        LongSupplier clock = epochNanos();
+        Backlog backlog = new Backlog(emission, clock, config.share(columns.kind()));
+        // Without a rate and without an end all events are always due: a number nobody could act upon.
+        if (emission.paced || events > 0) {
+            context.metricGroup().setPendingRecordsGauge(backlog::pendingRecords);
+            context.metricGroup().gauge("scheduleLagMillis", backlog::lagMillis);
+        }
         return new NexmarkReader(
-                config,
-                eventsPerSecond,
-                System::nanoTime,
-                context.metricGroup().getIOMetricGroup().getNumRecordsInCounter());
+                new JavaFeed(config, columns),
+                emission,
+                clock,
+                context.metricGroup().getIOMetricGroup().getNumRecordsInCounter(),
+                backlog);
+    }
+
+    /** Nanoseconds since 1970 that never go back, whatever happens to the system's clock meanwhile. */
+    private static LongSupplier epochNanos() {
+        long origin = TimeUnit.MILLISECONDS.toNanos(System.currentTimeMillis()) - System.nanoTime();
+        return () -> origin + System.nanoTime();
     }
 
     @Override

@@ -10,6 +10,9 @@ import org.apache.flink.api.connector.source.SourceSplit;
  */
 public final class NexmarkSplit implements SourceSplit {
 
+    /** The schedule has not begun yet. */
+    public static final long NOT_STARTED = Long.MIN_VALUE;
+
     /** Which remainder, from 0 to stride - 1. */
     public final int index;
     /** How many splits there are, fixed for the life of a job's state. */
@@ -18,21 +21,21 @@ public final class NexmarkSplit implements SourceSplit {
     public final long next;
     /** First event number that is no longer part of the stream; {@link Long#MAX_VALUE} if it has no end. */
     public final long end;
+    /** When event 0 was due, in milliseconds since 1970; or {@link #NOT_STARTED}. */
+    public final long startMillis;
 
-    public NexmarkSplit(int index, int stride, long next, long end) {
+    public NexmarkSplit(int index, int stride, long next, long end, long startMillis) {
         this.index = index;
         this.stride = stride;
         this.next = next;
         this.end = end;
+        this.startMillis = startMillis;
     }
 
-    public boolean isFinished() {
-        return next >= end;
-    }
-
-    /** The same split after its next event. */
-    public NexmarkSplit advanced() {
-        return new NexmarkSplit(index, stride, next + stride, end);
+    /** The same split once all its events below a number have been emitted, on a schedule that began then. */
+    public NexmarkSplit advancedTo(long number, long startMillis) {
+        long rounds = number <= next ? 0 : (number - next + stride - 1) / stride;
+        return new NexmarkSplit(index, stride, next + rounds * stride, end, startMillis);
     }
 
     @Override
@@ -49,12 +52,13 @@ public final class NexmarkSplit implements SourceSplit {
         return index == split.index
                 && stride == split.stride
                 && next == split.next
-                && end == split.end;
+                && end == split.end
+                && startMillis == split.startMillis;
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(index, stride, next, end);
+        return Objects.hash(index, stride, next, end, startMillis);
     }
 
     @Override

@@ -33,12 +33,13 @@ public final class NexmarkTableFactory implements DynamicTableSourceFactory {
         FactoryUtil.TableFactoryHelper helper = FactoryUtil.createTableFactoryHelper(this, context);
         helper.validate();
         String declared = typeOf(context.getPhysicalRowDataType());
-        String expected = typeOf(EventSchema.EVENT);
+        int kind = NexmarkOptions.kind(helper.getOptions());
+        String expected = typeOf(kind == EventColumns.ALL_KINDS ? EventSchema.EVENT : EventSchema.kind(kind));
         if (!declared.equals(expected)) {
             throw new ValidationException(
                     "The columns of a nexmark table are fixed. Declared: " + declared + ". Expected: " + expected + ".");
         }
-        return new NexmarkTableSource(NexmarkOptions.source(helper.getOptions()));
+        return new NexmarkTableSource(NexmarkOptions.source(helper.getOptions()), context.getPhysicalRowDataType());
     }
 
     private static String typeOf(DataType type) {

@@ -1,8 +1,8 @@
 /** The form of the not yet assigned splits in checkpoints. */
 package io.weir.nexmark.source;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -21,16 +21,17 @@ final class PendingSplitsSerializer implements SimpleVersionedSerializer<Collect
 
     @Override
     public byte[] serialize(Collection<NexmarkSplit> pending) {
-        ByteBuffer out = ByteBuffer.allocate(pending.size() * SplitSerializer.BYTES);
-        pending.forEach(split -> out.put(splits.serialize(split)));
-        return out.array();
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        pending.forEach(split -> out.writeBytes(splits.serialize(split)));
+        return out.toByteArray();
     }
 
     @Override
     public Collection<NexmarkSplit> deserialize(int version, byte[] bytes) throws IOException {
         List<NexmarkSplit> pending = new ArrayList<>();
-        for (int from = 0; from < bytes.length; from += SplitSerializer.BYTES) {
-            byte[] one = Arrays.copyOfRange(bytes, from, Math.min(from + SplitSerializer.BYTES, bytes.length));
+        int each = SplitSerializer.bytes(version);
+        for (int from = 0; from < bytes.length; from += each) {
+            byte[] one = Arrays.copyOfRange(bytes, from, Math.min(from + each, bytes.length));
             pending.add(splits.deserialize(version, one));
         }
         return pending;

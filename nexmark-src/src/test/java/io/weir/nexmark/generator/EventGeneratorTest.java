@@ -143,13 +143,72 @@ class EventGeneratorTest {
     @Test
     void timeFollowsTheRate() {
         GeneratorConfig.Builder builder = GeneratorConfig.builder();
-        builder.eventsPerSecond = 3;
+        builder.schedule = RateSchedule.constant(3);
         builder.baseTimeMillis = 1_000;
         EventNumbering numbering = new EventNumbering(builder.build());
         assertEquals(1_000, numbering.timeMillis(0));
         assertEquals(1_333, numbering.timeMillis(1));
         assertEquals(1_666, numbering.timeMillis(2));
         assertEquals(2_000, numbering.timeMillis(3));
+    }
+
+    @Test
+    void outOfOrderEventsAreTheSameOnesWithinTheirGroups() {
+        GeneratorConfig.Builder builder = GeneratorConfig.builder();
+        builder.outOfOrderGroup = 500;
+        EventGenerator shuffled = new EventGenerator(builder.build());
+        EventGenerator straight = new EventGenerator(STANDARD);
+        Set<RowData> seen = new HashSet<>();
+        Set<RowData> expected = new HashSet<>();
+        int moved = 0;
+        for (long n = 1_000; n < 1_500; n++) {
+            moved += shuffled.event(n).equals(straight.event(n)) ? 0 : 1;
+            seen.add(shuffled.event(n));
+            expected.add(straight.event(n));
+        }
+        assertEquals(expected, seen);
+        assertTrue(moved > 490, "moved " + moved);
+    }
+
+    @Test
+    void delayedEventsComeLateAndOnlyTheirTimeDiffers() {
+        GeneratorConfig.Builder builder = GeneratorConfig.builder();
+        builder.delayedShare = 0.1;
+        EventGenerator delayed = new EventGenerator(builder.build());
+        EventGenerator straight = new EventGenerator(STANDARD);
+        int late = 0;
+        int bids = 0;
+        // Far enough from the beginning, before which no event is put.
+        for (long n = 10_000_000; n < 10_020_000; n++) {
+            RowData event = delayed.event(n);
+            if (event.getInt(0) != EventNumbering.BID) {
+                continue;
+            }
+            bids++;
+            RowData bid = event.getRow(3, BID_FIELDS);
+            RowData other = straight.event(n).getRow(3, BID_FIELDS);
+            assertEquals(other.getLong(0), bid.getLong(0));
+            assertEquals(other.getString(4), bid.getString(4));
+            long delay = other.getTimestamp(5, 3).getMillisecond() - bid.getTimestamp(5, 3).getMillisecond();
+            assertTrue(delay == 0 || delay >= 60_000 && delay <= 240_000, "delay " + delay);
+            late += delay > 0 ? 1 : 0;
+        }
+        assertEquals(0.1, (double) late / bids, 0.01);
+    }
+
+    @Test
+    void pricesAreSpreadOverSixOrdersOfMagnitude() {
+        EventRandom random = new EventRandom();
+        int[] magnitudes = new int[6];
+        for (long n = 0; n < 60_000; n++) {
+            random.event(1, n);
+            long price = random.price();
+            assertTrue(price >= 100 && price < 100_000_000, "price " + price);
+            magnitudes[(int) Math.log10(price) - 2]++;
+        }
+        for (int count : magnitudes) {
+            assertEquals(10_000, count, 500);
+        }
     }
 
     @Test
@@ -166,7 +225,7 @@ class EventGeneratorTest {
         EventRandom random = new EventRandom();
         int[] seen = new int[10];
         for (long n = 0; n < 100_000; n++) {
-            random.restart(7, n);
+            random.event(7, n);
             seen[(int) random.below(10)]++;
             double fraction = random.fraction();
             assertTrue(fraction >= 0 && fraction < 1);
@@ -174,9 +233,9 @@ class EventGeneratorTest {
         for (int count : seen) {
             assertEquals(10_000, count, 500);
         }
-        random.restart(7, 1);
+        random.event(7, 1);
         byte[] first = random.letters(30);
-        random.restart(7, 2);
+        random.event(7, 2);
         assertFalse(java.util.Arrays.equals(first, random.letters(30)));
     }
 

@@ -7,8 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.weir.nexmark.generator.EventGenerator;
+import io.weir.nexmark.generator.EventNumbering;
 import io.weir.nexmark.generator.GeneratorConfig;
+import io.weir.nexmark.generator.RateSchedule;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -18,16 +21,18 @@ import org.apache.flink.api.connector.source.ReaderOutput;
 import org.apache.flink.api.connector.source.SourceOutput;
 import org.apache.flink.core.io.InputStatus;
 import org.apache.flink.metrics.SimpleCounter;
+import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.junit.jupiter.api.Test;
 
 class NexmarkReaderTest {
 
     private static final GeneratorConfig CONFIG = GeneratorConfig.builder().build();
-    private static final double UNLIMITED = Double.POSITIVE_INFINITY;
+    private static final long UNLIMITED = 0;
 
     private final AtomicLong clock = new AtomicLong();
     private final Collected output = new Collected();
+    private Backlog backlog = new Backlog(emission(UNLIMITED, true), clock::get, 1);
 
     @Test
     void oneReaderOfAllSplitsEmitsInOrder() {
@@ -49,14 +54,15 @@ class NexmarkReaderTest {
         // Every reader stops at another place; its splits go through a checkpoint to two others.
         List<NexmarkSplit> positions = new ArrayList<>();
         for (int i = 0; i < 3; i++) {
-            for (int n = 0; n < 50 * i; n++) {
+            for (int n = 0; n < i; n++) {
                 assertEquals(InputStatus.MORE_AVAILABLE, three.get(i).pollNext(output));
             }
             for (NexmarkSplit split : three.get(i).snapshotState(1)) {
-                positions.add(serializer.deserialize(1, serializer.serialize(split)));
+                positions.add(serializer.deserialize(2, serializer.serialize(split)));
             }
         }
-        assertEquals(150, output.rows.size());
+        // Not at the same place, and in the middle of what they have: 64 events at a poll.
+        assertEquals(3 * 64, output.rows.size());
         List<NexmarkReader> two = List.of(reader(UNLIMITED), reader(UNLIMITED));
         for (NexmarkSplit split : positions) {
             two.get((split.index + 1) % 2).addSplits(List.of(split));
@@ -78,16 +84,78 @@ class NexmarkReaderTest {
         assertEquals(InputStatus.MORE_AVAILABLE, reader.pollNext(output));
         assertEquals(InputStatus.NOTHING_AVAILABLE, reader.pollNext(output));
         assertEquals(1, output.rows.size());
+        assertEquals(0, backlog.pendingRecords());
         clock.addAndGet(999_999_999L);
-        while (reader.pollNext(output) == InputStatus.MORE_AVAILABLE) {
-            // Emit what is due.
-        }
+        assertEquals(2_000, backlog.pendingRecords(), 2);
+        assertEquals(1_000, backlog.lagMillis(), 1);
+        emitWhatIsDue(reader);
         assertEquals(2_000, output.rows.size());
     }
 
     @Test
+    void whatFellDueWhileTheJobWasDownIsABacklog() {
+        assertEquals(16_000, emittedAfterASecondDown(true), 80);
+    }
+
+    @Test
+    void orTheScheduleGoesOnWhereItWas() {
+        assertEquals(8_000, emittedAfterASecondDown(false), 80);
+    }
+
+    /** Emits for a second at 8 events per millisecond, is down for one, and emits for another: how many after the restore? */
+    private long emittedAfterASecondDown(boolean catchesUp) {
+        NexmarkReader before = reader(8_000, catchesUp);
+        before.addSplits(splits(8, Long.MAX_VALUE));
+        before.pollNext(output);
+        clock.addAndGet(1_000_000_000L);
+        emitWhatIsDue(before);
+        assertEquals(8_001, output.rows.size(), 1);
+        clock.addAndGet(1_000_000_000L);
+        NexmarkReader after = reader(8_000, catchesUp);
+        after.addSplits(before.snapshotState(1));
+        after.pollNext(output);
+        clock.addAndGet(1_000_000_000L);
+        long atRestore = output.rows.size() - 1;
+        emitWhatIsDue(after);
+        return output.rows.size() - atRestore;
+    }
+
+    @Test
+    void splitsFarAheadJoinInWhenTheOthersAreThere() {
+        List<NexmarkSplit> splits = splits(4, 1_001);
+        splits.set(1, new NexmarkSplit(1, 4, 401, 1_001, NexmarkSplit.NOT_STARTED));
+        splits.set(3, new NexmarkSplit(3, 4, 803, 1_001, NexmarkSplit.NOT_STARTED));
+        NexmarkReader reader = reader(UNLIMITED);
+        reader.addSplits(splits);
+        reader.notifyNoMoreSplits();
+        drain(reader);
+        List<RowData> expected = new ArrayList<>();
+        List<RowData> all = events(0, 1_001);
+        for (int n = 0; n < 1_001; n++) {
+            if (n % 4 == 1 ? n >= 401 : n % 4 != 3 || n >= 803) {
+                expected.add(all.get(n));
+            }
+        }
+        assertEquals(expected, output.rows);
+    }
+
+    @Test
+    void aTableOfOneKindHasItsColumnsOnly() {
+        EventColumns prices = EventColumns.all(EventNumbering.BID).project(new int[][] {{2}, {0}});
+        NexmarkReader reader =
+                new NexmarkReader(new JavaFeed(CONFIG, prices), emission(UNLIMITED, true), clock::get, new SimpleCounter(), backlog);
+        reader.addSplits(splits(8, 1_000));
+        reader.notifyNoMoreSplits();
+        drain(reader);
+        assertEquals(1_000 / 50 * 46, output.rows.size());
+        RowData bid = events(0, 5).get(4).getRow(3, 7);
+        assertEquals(GenericRowData.of(bid.getLong(2), bid.getLong(0)), output.rows.get(0));
+    }
+
+    @Test
     void aPauseEndsByItself() throws Exception {
-        NexmarkReader reader = new NexmarkReader(CONFIG, 100, System::nanoTime, new SimpleCounter());
+        NexmarkReader reader =
+                new NexmarkReader(feed(), emission(100, true), System::nanoTime, new SimpleCounter(), backlog);
         reader.addSplits(splits(1, 3));
         reader.notifyNoMoreSplits();
         InputStatus status = reader.pollNext(output);
@@ -112,14 +180,42 @@ class NexmarkReaderTest {
     void splitsSurviveSerialisation() throws IOException {
         List<NexmarkSplit> all = splits(128, 77_777);
         PendingSplitsSerializer serializer = new PendingSplitsSerializer();
-        Collection<NexmarkSplit> read = serializer.deserialize(1, serializer.serialize(all));
+        Collection<NexmarkSplit> read = serializer.deserialize(2, serializer.serialize(all));
         assertEquals(all, new ArrayList<>(read));
         assertThrows(IOException.class, () -> new SplitSerializer().deserialize(2, new byte[24]));
-        assertThrows(IOException.class, () -> serializer.deserialize(1, new byte[30]));
+        assertThrows(IOException.class, () -> new SplitSerializer().deserialize(3, new byte[32]));
+        assertThrows(IOException.class, () -> serializer.deserialize(2, new byte[40]));
     }
 
-    private NexmarkReader reader(double rate) {
-        return new NexmarkReader(CONFIG, rate, clock::get, new SimpleCounter());
+    @Test
+    void splitsOfTheFirstVersionAreRead() throws IOException {
+        byte[] bytes = ByteBuffer.allocate(24).putInt(3).putInt(128).putLong(131).putLong(999).array();
+        NexmarkSplit expected = new NexmarkSplit(3, 128, 131, 999, NexmarkSplit.NOT_STARTED);
+        assertEquals(expected, new SplitSerializer().deserialize(1, bytes));
+    }
+
+    private NexmarkReader reader(long rate) {
+        return reader(rate, true);
+    }
+
+    private NexmarkReader reader(long rate, boolean catchesUp) {
+        Emission emission = emission(rate, catchesUp);
+        backlog = new Backlog(emission, clock::get, 1);
+        return new NexmarkReader(feed(), emission, clock::get, new SimpleCounter(), backlog);
+    }
+
+    private static EventFeed feed() {
+        return new JavaFeed(CONFIG, EventColumns.all(EventColumns.ALL_KINDS));
+    }
+
+    private static Emission emission(long rate, boolean catchesUp) {
+        return new Emission(RateSchedule.constant(rate == UNLIMITED ? 1 : rate), rate != UNLIMITED, catchesUp);
+    }
+
+    private void emitWhatIsDue(NexmarkReader reader) {
+        while (reader.pollNext(output) == InputStatus.MORE_AVAILABLE) {
+            // Emit.
+        }
     }
 
     private void drain(NexmarkReader reader) {
@@ -131,7 +227,7 @@ class NexmarkReaderTest {
     private static List<NexmarkSplit> splits(int stride, long end) {
         List<NexmarkSplit> splits = new ArrayList<>();
         for (int i = 0; i < stride; i++) {
-            splits.add(new NexmarkSplit(i, stride, i, end));
+            splits.add(new NexmarkSplit(i, stride, i, end, NexmarkSplit.NOT_STARTED));
         }
         return splits;
     }
