@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{JobPlan, JobVerdict, Measured, OperatorMemory, PredictedRate};
+use crate::{JobPlan, JobVerdict, Measured, OperatorMemory, PredictedRate, VertexReason};
 
 /// The changes of one job's shape, oldest first.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -37,6 +37,8 @@ pub struct VertexChange {
     pub memory: Vec<OperatorMemory>,
     /// Justin's memory level since, where the policy has levels.
     pub level: Option<i32>,
+    /// Why.
+    pub reason: VertexReason,
     /// Records per second it had to process.
     pub target_records_per_second: Measured,
     /// Records per second it was predicted to be able to process.
@@ -71,10 +73,30 @@ impl JobHistory {
         self.changes.drain(..surplus);
     }
 
+    /// What one policy's changes meant for one vertex, oldest first.
+    pub(crate) fn of_vertex(&self, vertex_id: &str, policy: &str) -> Vec<&VertexChange> {
+        let changes = self.changes.iter().filter(|c| c.policy == policy);
+        changes.filter_map(|c| c.vertices.get(vertex_id)).collect()
+    }
+
     /// The last change.
     #[must_use]
     pub fn last(&self) -> Option<&ShapeChange> {
         self.changes.last()
+    }
+}
+
+// === impl VertexChange ===
+
+impl VertexChange {
+    /// Whether it was a step up in memory, for a reason of Justin's.
+    pub(crate) fn is_vertical(&self) -> bool {
+        matches!(
+            self.reason,
+            VertexReason::MemoryUp { .. }
+                | VertexReason::SlowState { .. }
+                | VertexReason::MemoryHelped { .. }
+        )
     }
 }
 
@@ -95,6 +117,7 @@ impl ShapeChange {
                 to_parallelism: v.to_parallelism,
                 memory: v.memory.clone(),
                 level: v.level,
+                reason: v.reason.clone(),
                 target_records_per_second: v.target_records_per_second.clone(),
                 predicted: v.predicted,
                 before: observed(&v.vertex_id),

@@ -158,6 +158,16 @@ impl JobPlan {
         self.vertices.iter().any(VertexPlan::changes_memory)
     }
 
+    /// What its changes amount to.
+    #[must_use]
+    pub fn verdict_by_changes(&self) -> JobVerdict {
+        match (self.rescales(), self.resizes()) {
+            (true, _) => JobVerdict::Rescale,
+            (false, true) => JobVerdict::Resize,
+            (false, false) => JobVerdict::Steady,
+        }
+    }
+
     /// The vertices that change.
     pub fn changes(&self) -> impl Iterator<Item = &VertexPlan> {
         self.vertices

@@ -11,6 +11,7 @@
 //! - A cliff in a curve that lies farther away than the bytes one step can free is not climbed: a step must pay for itself.
 #![forbid(unsafe_code)]
 
+mod a4s;
 mod bounds;
 mod ds2;
 mod effect;
@@ -21,6 +22,7 @@ mod hull;
 mod job_history;
 mod job_plan;
 mod job_reason;
+mod justin;
 mod measured;
 mod plan;
 mod policies;
@@ -31,10 +33,12 @@ mod reason;
 mod restore;
 mod sentence;
 mod snapshot;
+mod state_access;
 mod terms;
 mod topology;
 mod weir;
 
+pub use a4s::{A4sPolicy, A4sVariant, AccessModel};
 pub use bounds::Limits;
 pub use ds2::{
     Cycle, Dataflow, DataflowEdge, DataflowOperator, DataflowRecord, Ds2Policy, InstanceRates,
@@ -47,6 +51,7 @@ pub use job_plan::{
     CostEffect, JobPlan, OperatorMemory, PredictedRate, RejectedShape, Rejection, VertexPlan,
 };
 pub use job_reason::{JobVerdict, VertexReason};
+pub use justin::{JustinPolicy, JustinVariant, MemoryLevels};
 pub use measured::{Measured, Missing};
 pub use plan::{Alternative, AlternativeKind, CachePlan, Effect, Plan, TaskManagerPlan};
 pub use policies::{POLICY_NAMES, policy_by_name};

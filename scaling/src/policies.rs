@@ -1,9 +1,17 @@
 //! Policies by name.
 
-use crate::{Ds2Policy, Limits, Policy, StaticPolicy, WeirPolicy};
+use crate::{A4sPolicy, Ds2Policy, JustinPolicy, Limits, Policy, StaticPolicy, WeirPolicy};
 
 /// Names that [`policy_by_name`] knows.
-pub const POLICY_NAMES: [&str; 3] = ["weir", "ds2", "static"];
+pub const POLICY_NAMES: [&str; 7] = [
+    "weir",
+    "ds2",
+    "justin",
+    "justin-as-published",
+    "a4s",
+    "a4s-as-published",
+    "static",
+];
 
 /// The policy with this name and its default parameters; absent if there is none.
 #[must_use]
@@ -11,6 +19,10 @@ pub fn policy_by_name(name: &str, limits: Limits) -> Option<Box<dyn Policy + Sen
     Some(match name {
         "weir" => Box::new(WeirPolicy::new(limits)),
         "ds2" => Box::new(Ds2Policy::default()),
+        "justin" => Box::new(JustinPolicy::paper()),
+        "justin-as-published" => Box::new(JustinPolicy::as_published()),
+        "a4s" => Box::new(A4sPolicy::corrected()),
+        "a4s-as-published" => Box::new(A4sPolicy::as_published()),
         "static" => Box::new(StaticPolicy),
         _ => return None,
     })
