@@ -113,10 +113,10 @@ impl Agent {
     pub fn estimator_config(&self) -> EstimatorConfig {
         EstimatorConfig {
             samples: self.settings.samples,
-            half_life: Some(self.settings.half_life),
             // Questions about other TaskManagers reach a little beyond this one's budget; blocks deeper than that would
             // only take places in the sample.
             horizon_bytes: Some(self.settings.memory.cache_bytes.saturating_mul(4)),
+            ..EstimatorConfig::online(self.settings.half_life)
         }
     }
 

@@ -6,15 +6,66 @@
 use std::time::Duration;
 
 use crate::bins;
+use crate::strata::CLASSES;
 
 /// Groups of keys, told apart by spare bits of their hash; their scatter gives the error band.
 pub(crate) const GROUPS: usize = 16;
 /// Steps in which the gain grows, per half-life: 1 % each.
 pub(crate) const TICKS_PER_HALF_LIFE: u32 = 64;
-/// After so many half-lives the gain starts again at 1, long before it could overflow.
+/// After so many half-lives the gain starts again at 1, long before its square could overflow.
 const RESCALE_AFTER_HALF_LIVES: u32 = 64;
 
-/// Booked look-ups by real outcome, reuse distance and key group, and exact counts beside them, all aged alike.
+/// One sampled look-up, as it is booked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Booking {
+    /// Whether it is known to have missed in the real cache.
+    pub(crate) missed: bool,
+    /// Bin of its reuse distance, or of what the distance is at least.
+    pub(crate) bin: usize,
+    /// Whether `bin` is but a lower bound.
+    pub(crate) censored: bool,
+    /// Group of its key.
+    pub(crate) group: usize,
+    /// Stratum of its block's size.
+    pub(crate) class: usize,
+    /// Look-ups it stands for.
+    pub(crate) weight: f64,
+    /// What the earlier look-ups of its block stand for beyond themselves.
+    pub(crate) represented: f64,
+    /// Where the first look-up of its block was booked; `None`: this is the first.
+    pub(crate) first: Option<FirstUse>,
+}
+
+/// Where the first look-up of a block was booked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FirstUse {
+    pub(crate) bin: u16,
+    pub(crate) censored: bool,
+    /// What it stood for beyond itself.
+    pub(crate) represented: f32,
+}
+
+/// Look-ups of one real outcome.
+#[derive(Debug, Clone)]
+pub(crate) struct Stratum {
+    /// Weight by distance; the infinite bin last.
+    pub(crate) seen: Box<[f64]>,
+    /// Weight by lower bound of the distance.
+    pub(crate) censored: Box<[f64]>,
+    /// How strongly the weight of each bin goes up and down with the total weight, from one choice of blocks to another: the
+    /// covariance of the two, up to a factor.
+    pub(crate) covariance: Box<[f64]>,
+    /// The same for `censored`.
+    pub(crate) censored_covariance: Box<[f64]>,
+    /// Both kinds of weight by coarse bin and group.
+    pub(crate) groups: Box<[[f64; GROUPS]]>,
+    pub(crate) weight: f64,
+    /// Exact look-ups, where they are told.
+    pub(crate) exact: f64,
+}
+
+/// Booked look-ups by real outcome and reuse distance, and exact counts beside them, all aged alike. Public fields are not divided
+/// by the gain: good for comparison with each other only.
 #[derive(Debug, Clone)]
 pub(crate) struct AgedBookings {
     /// `None`: nothing ages, and the tick stays 0.
@@ -24,20 +75,80 @@ pub(crate) struct AgedBookings {
     /// Tick at which the gain was 1.
     base_tick: u32,
     gain: f64,
-    /// Look-ups that hit in the real cache, bin by bin; the groups of a bin lie side by side.
-    hits: Box<[f64]>,
-    /// Look-ups that missed, likewise.
-    misses: Box<[f64]>,
-    /// Exact look-ups.
-    lookups: f64,
-    /// Exact look-ups that missed, where they are told.
-    exact_misses: f64,
+    /// Look-ups that missed in the real cache.
+    pub(crate) missed: Stratum,
+    /// Look-ups that hit, and those of which nothing is known.
+    pub(crate) others: Stratum,
     /// Sampled look-ups.
     samples: f64,
-    /// Sampled look-ups, each with its weight.
-    weight: f64,
-    /// The same, of those that missed in the real cache.
-    missed_weight: f64,
+    /// Weight of seen distances by coarse bin and stratum of size.
+    classes: Box<[[f64; CLASSES]]>,
+    /// Weight of sampled look-ups that came back to a block after a long time.
+    late_returns: f64,
+    /// Whether exact misses were ever told.
+    knows_misses: bool,
+}
+
+// === impl Stratum ===
+
+impl Stratum {
+    fn new() -> Self {
+        let bins = || vec![0.0; bins::COUNT].into_boxed_slice();
+        Self {
+            seen: bins(),
+            censored: bins(),
+            covariance: bins(),
+            censored_covariance: bins(),
+            groups: vec![[0.0; GROUPS]; bins::COARSE_COUNT].into_boxed_slice(),
+            weight: 0.0,
+            exact: 0.0,
+        }
+    }
+
+    fn scale(&mut self, factor: f64) {
+        self.seen.iter_mut().for_each(|w| *w *= factor);
+        self.censored.iter_mut().for_each(|w| *w *= factor);
+        let square = factor * factor;
+        self.covariance.iter_mut().for_each(|c| *c *= square);
+        self.censored_covariance
+            .iter_mut()
+            .for_each(|c| *c *= square);
+        self.groups.iter_mut().flatten().for_each(|w| *w *= factor);
+        self.weight *= factor;
+        self.exact *= factor;
+    }
+
+    #[inline]
+    fn book(&mut self, booking: &Booking, gain: f64) {
+        let weight = booking.weight * gain;
+        let square = gain * gain;
+        // The variance of a sum over blocks is a sum over pairs of look-ups of the same block, each look-up paired with itself, too.
+        // A pair is known when its later one comes, and belongs half to the bin of either. In the long run that is the same as all
+        // to the later one's, but for pairs with the first look-up, whose bin is like no other.
+        let covariance = match booking.first {
+            None => booking.weight * (booking.weight - 1.0),
+            Some(first) => {
+                let with_first = booking.weight * f64::from(first.represented);
+                let (seen, censored) = (&mut self.covariance, &mut self.censored_covariance);
+                let covariances = if first.censored { censored } else { seen };
+                covariances[usize::from(first.bin)] += with_first * square;
+                2.0 * booking.weight * booking.represented
+            }
+        };
+        let (weights, covariances) = if booking.censored {
+            (&mut self.censored, &mut self.censored_covariance)
+        } else {
+            (&mut self.seen, &mut self.covariance)
+        };
+        weights[booking.bin] += weight;
+        covariances[booking.bin] += covariance * square;
+        self.groups[bins::coarse_of(booking.bin)][booking.group] += weight;
+        self.weight += weight;
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.seen) * 4 + size_of_val(&*self.groups)
+    }
 }
 
 // === impl AgedBookings ===
@@ -51,19 +162,27 @@ impl AgedBookings {
             next_tick_at: tick_length.unwrap_or(Duration::MAX),
             base_tick: 0,
             gain: 1.0,
-            hits: vec![0.0; bins::COUNT * GROUPS].into_boxed_slice(),
-            misses: vec![0.0; bins::COUNT * GROUPS].into_boxed_slice(),
-            lookups: 0.0,
-            exact_misses: 0.0,
+            missed: Stratum::new(),
+            others: Stratum::new(),
             samples: 0.0,
-            weight: 0.0,
-            missed_weight: 0.0,
+            classes: vec![[0.0; CLASSES]; bins::COARSE_COUNT].into_boxed_slice(),
+            late_returns: 0.0,
+            knows_misses: false,
         }
     }
 
     /// Current tick; it advances 64 times a half-life, and never without one.
     pub(crate) fn tick(&self) -> u32 {
         self.tick
+    }
+
+    /// What is left of something of an earlier tick.
+    #[inline]
+    pub(crate) fn left_since(&self, tick: u32) -> f64 {
+        if tick == self.tick {
+            return 1.0;
+        }
+        (-f64::from(self.tick - tick) / f64::from(TICKS_PER_HALF_LIFE)).exp2()
     }
 
     /// Moves time forward; true if a new tick began. Time that runs backwards stands still.
@@ -84,7 +203,12 @@ impl AgedBookings {
             .unwrap_or(Duration::MAX);
         let half_lives = (self.tick - self.base_tick) / TICKS_PER_HALF_LIFE;
         if half_lives >= RESCALE_AFTER_HALF_LIVES {
-            self.scale(0.5_f64.powi(half_lives as i32));
+            let factor = 0.5_f64.powi(half_lives as i32);
+            self.missed.scale(factor);
+            self.others.scale(factor);
+            self.samples *= factor;
+            self.late_returns *= factor;
+            self.classes.iter_mut().flatten().for_each(|w| *w *= factor);
             self.base_tick += half_lives * TICKS_PER_HALF_LIFE;
         }
         let age = f64::from(self.tick - self.base_tick) / f64::from(TICKS_PER_HALF_LIFE);
@@ -92,77 +216,69 @@ impl AgedBookings {
         true
     }
 
-    fn scale(&mut self, factor: f64) {
-        self.hits.iter_mut().for_each(|w| *w *= factor);
-        self.misses.iter_mut().for_each(|w| *w *= factor);
-        self.lookups *= factor;
-        self.exact_misses *= factor;
-        self.samples *= factor;
-        self.weight *= factor;
-        self.missed_weight *= factor;
+    /// Books exact look-ups, and how many of them missed, where that is told.
+    pub(crate) fn add_exact(&mut self, lookups: u64, misses: Option<u64>) {
+        self.knows_misses |= misses.is_some();
+        let misses = misses.unwrap_or(0);
+        self.missed.exact += misses as f64 * self.gain;
+        self.others.exact += (lookups - misses.min(lookups)) as f64 * self.gain;
     }
 
-    /// Books exact look-ups, and how many of them missed (0 where that is not told).
-    pub(crate) fn add_exact(&mut self, lookups: u64, misses: u64) {
-        self.lookups += lookups as f64 * self.gain;
-        self.exact_misses += misses as f64 * self.gain;
-    }
-
-    /// Counts one sampled look-up that stands for `weight` of them; where it belongs follows by [`Self::book`].
+    /// Books a sampled look-up.
     #[inline]
-    pub(crate) fn count(&mut self, missed: bool, weight: f64) {
+    pub(crate) fn book(&mut self, booking: &Booking) {
         self.samples += self.gain;
-        self.weight += weight * self.gain;
-        if missed {
-            self.missed_weight += weight * self.gain;
+        let stratum = if booking.missed {
+            &mut self.missed
+        } else {
+            &mut self.others
+        };
+        stratum.book(booking, self.gain);
+        if !booking.censored {
+            self.classes[bins::coarse_of(booking.bin)][booking.class] += booking.weight * self.gain;
         }
     }
 
-    /// Books a weight at a distance.
-    #[inline]
-    pub(crate) fn book(&mut self, missed: bool, bin: usize, group: usize, weight: f64) {
-        let weights = if missed {
-            &mut self.misses
-        } else {
-            &mut self.hits
-        };
-        weights[bin * GROUPS + group] += weight * self.gain;
+    /// Notes that a look-up came back to a block after a long time.
+    pub(crate) fn note_late_return(&mut self, weight: f64) {
+        self.late_returns += weight * self.gain;
     }
 
-    /// Weight of a bin, all groups and outcomes together, not divided by the gain: good for comparison with other bins only.
+    /// Share of look-ups that came back to a block after a long time.
+    pub(crate) fn late_share(&self) -> f64 {
+        match self.raw_lookups() {
+            0.0 => 0.0,
+            lookups => self.late_returns / lookups,
+        }
+    }
+
+    /// Weight of a bin, all outcomes together.
     pub(crate) fn raw_bin(&self, bin: usize) -> f64 {
-        let of = |groups: &[f64]| groups.iter().sum::<f64>();
-        of(self.raw_hits(bin)) + of(self.raw_misses(bin))
+        self.missed.seen[bin] + self.others.seen[bin]
     }
 
-    /// Weights of the groups of a bin that hit, not divided by the gain.
-    pub(crate) fn raw_hits(&self, bin: usize) -> &[f64] {
-        &self.hits[bin * GROUPS..(bin + 1) * GROUPS]
+    /// Weights of a coarse bin by stratum of size.
+    pub(crate) fn classes(&self, coarse: usize) -> &[f64; CLASSES] {
+        &self.classes[coarse]
     }
 
-    /// Weights of the groups of a bin that missed, not divided by the gain.
-    pub(crate) fn raw_misses(&self, bin: usize) -> &[f64] {
-        &self.misses[bin * GROUPS..(bin + 1) * GROUPS]
-    }
-
-    /// Exact look-ups, not divided by the gain; the sampled weight where none were ever told.
+    /// Exact look-ups; the sampled weight where none were ever told.
     pub(crate) fn raw_lookups(&self) -> f64 {
-        if self.lookups > 0.0 {
-            self.lookups
-        } else {
-            self.weight
+        match self.missed.exact + self.others.exact {
+            0.0 => self.missed.weight + self.others.weight,
+            told => told,
         }
     }
 
     /// Whether the exact number of misses was told, and some of them were sampled.
     pub(crate) fn knows_misses(&self) -> bool {
-        self.exact_misses > 0.0 && self.missed_weight > 0.0
+        self.knows_misses && self.missed.exact > 0.0 && self.missed.weight > 0.0
     }
 
     /// How many real misses a sampled weight of one that missed stands for: 1, but for the luck of the draw.
     pub(crate) fn miss_scale(&self) -> f64 {
         if self.knows_misses() {
-            self.exact_misses / self.missed_weight
+            self.missed.exact / self.missed.weight
         } else {
             1.0
         }
@@ -176,21 +292,22 @@ impl AgedBookings {
     /// Share of look-ups that missed in the real cache: exact where that was told, else from the samples' outcomes.
     pub(crate) fn real_miss_ratio(&self) -> Option<f64> {
         let lookups = self.raw_lookups();
-        let misses = self.missed_weight * self.miss_scale();
+        let misses = self.missed.weight * self.miss_scale();
         (lookups > 0.0).then(|| (misses / lookups).min(1.0))
     }
 
     /// Share of the booked look-ups that was inferred, not seen: 0 where everything was sampled.
     pub(crate) fn unseen_share(&self) -> f64 {
-        if self.weight > 0.0 {
-            (1.0 - self.samples / self.weight).clamp(0.0, 1.0)
+        let weight = self.missed.weight + self.others.weight;
+        if weight > 0.0 {
+            (1.0 - self.samples / weight).clamp(0.0, 1.0)
         } else {
             0.0
         }
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        size_of_val(&*self.hits) + size_of_val(&*self.misses)
+        self.missed.memory_bytes() + self.others.memory_bytes() + size_of_val(&*self.classes)
     }
 }
 
@@ -198,27 +315,41 @@ impl AgedBookings {
 mod tests {
     use super::*;
 
+    fn booking(weight: f64) -> Booking {
+        Booking {
+            missed: false,
+            bin: 3,
+            censored: false,
+            group: 0,
+            class: 0,
+            weight,
+            represented: 0.0,
+            first: None,
+        }
+    }
+
     #[test]
     fn a_booking_halves_with_every_half_life() {
         let mut aged = AgedBookings::new(Some(Duration::from_secs(64)));
-        aged.count(false, 8.0);
-        aged.book(false, 3, 0, 8.0);
+        aged.book(&booking(8.0));
         for half_lives in [1, 2, 5, 63, 65, 200] {
             aged.advance(Duration::from_secs(64 * half_lives));
             let left = aged.raw_bin(3) / aged.gain;
             let expected = 8.0 * 0.5_f64.powi(half_lives as i32);
             assert!((left / expected - 1.0).abs() < 1e-9, "{half_lives}: {left}");
+            let since_start = aged.left_since(0);
+            assert!((since_start * 8.0 / expected - 1.0).abs() < 1e-9);
         }
         aged.advance(Duration::from_secs(64 * 100_000));
         assert!(aged.samples() < 1e-300);
-        aged.count(true, 1.0);
+        aged.book(&booking(1.0));
         assert!((aged.samples() - 1.0).abs() < 1e-12);
     }
 
     #[test]
     fn without_a_half_life_nothing_ages() {
         let mut aged = AgedBookings::new(None);
-        aged.count(true, 1.0);
+        aged.book(&booking(1.0));
         assert!(!aged.advance(Duration::MAX));
         assert!((aged.samples() - 1.0).abs() < 1e-12);
     }

@@ -1,13 +1,13 @@
 //! The scale of reuse distances: bins that are linear within an octave and double from one octave to the next.
 //!
-//! Sixteen bins an octave are at most 6 % wide. Their edges are integers, found by shifting instead of logarithms, and the bounds
-//! of the exported histogram (`2^k` and `1.5 * 2^k`) are among them.
+//! 64 bins an octave are at most 1.6 % wide, so that a cliff (a loop just larger than the cache) stays one. Their edges are integers,
+//! found by shifting instead of logarithms, and the bounds of the exported histogram (`2^k` and `1.5 * 2^k`) are among them.
 
 /// `log2` of the bins in an octave.
-const SUB_BITS: u32 = 4;
+const SUB_BITS: u32 = 6;
 const SUBS: usize = 1 << SUB_BITS;
-/// Distances up to `2^FIRST` share bin 0: half a kilobyte is less than any cache ever has.
-const FIRST: u32 = 9;
+/// Distances up to `2^FIRST` share bin 0.
+const FIRST: u32 = 6;
 /// Distances above `2^LAST` (one tebibyte) count as infinite.
 const LAST: u32 = 40;
 
@@ -43,6 +43,20 @@ pub(crate) fn upper_edge(bin: usize) -> u64 {
     (SUBS as u64 + sub + 1) << (octave - SUB_BITS)
 }
 
+/// Bins of the error band: four an octave.
+const FINE_PER_COARSE: usize = SUBS / 4;
+/// All coarse bins, the infinite one included.
+pub(crate) const COARSE_COUNT: usize = INFINITE.div_ceil(FINE_PER_COARSE) + 2;
+
+/// The coarse bin that a bin lies in. Coarse edges are edges.
+#[inline]
+pub(crate) fn coarse_of(bin: usize) -> usize {
+    if bin == INFINITE {
+        return COARSE_COUNT - 1;
+    }
+    bin.div_ceil(FINE_PER_COARSE)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,10 +74,20 @@ mod tests {
     }
 
     #[test]
+    fn coarse_bins_ascend_to_the_infinite_one() {
+        let coarse: Vec<usize> = (0..COUNT).map(coarse_of).collect();
+        assert!(coarse.is_sorted());
+        assert_eq!(coarse[0], 0);
+        assert!(coarse[INFINITE - 1] < coarse[INFINITE]);
+        assert_eq!(coarse[INFINITE], COARSE_COUNT - 1);
+        assert!(COARSE_COUNT <= 256, "a coarse bin is kept in a byte");
+    }
+
+    #[test]
     fn bins_are_narrow() {
         for bin in 1..INFINITE {
             let (low, high) = (upper_edge(bin - 1) as f64, upper_edge(bin) as f64);
-            assert!(high / low <= 1.0 + 1.0 / 16.0 + 1e-12);
+            assert!(high / low <= 1.0 + 1.0 / 64.0 + 1e-12);
         }
     }
 }

@@ -1,124 +1,224 @@
 //! From booked reuse distances to a curve: tails over exact look-ups, with a band.
 //!
-//! Look-ups that missed in the real cache and those that hit are two strata with known totals. The sampled misses stand for all
-//! misses, whatever share of them was drawn. Of the hits, the sampled weight *beyond* a capacity counts as it is; what was not sampled
-//! is near the top of the stack (the correction of SHARDS-adj: few blocks get most of the hits, and one of them is sampled or not).
+//! The exact number of look-ups is known, and differs from what the sample stands for by the luck of the draw. The difference is
+//! distributed by regression (Cochran, *Sampling Techniques*, section 7): each bin gets what its covariance with the total asks
+//! for. Where few hot blocks make the luck, that is near the top of the stack (the correction of SHARDS-adj); where all blocks are
+//! used alike, it is everywhere in proportion.
 //!
 //! Two errors make the band, and both vanish where every block is sampled. Which blocks were sampled: the scatter of the tails
 //! between groups of keys. How many bytes lie between two uses: as many sampled blocks as that is, so precise the distance; the
 //! slope of the curve says what it means. Where outcomes have shown how deep the real cache reaches, the axis is known there, and
 //! only the blocks between there and the point in question are in doubt.
 
-use crate::aged::{AgedBookings, GROUPS};
+use crate::aged::{AgedBookings, GROUPS, Stratum};
 use crate::bins;
-use crate::{CurvePoint, MissRatioCurve};
+use crate::profile::StackProfile;
+use crate::{CacheShape, CurvePoint, MissRatioCurve, sharding, survival};
 
 /// Two-sided 90 % quantile of Student's t with `GROUPS - 1` degrees of freedom.
 const T90: f64 = 1.753;
 /// A point is left out if the line between its neighbours passes it this closely.
-const THINNING_TOLERANCE: f64 = 0.000_5;
+const THINNING_TOLERANCE: f64 = 0.000_2;
 
-/// A miss ratio, and the standard error that the choice of sampled blocks gives it.
-#[derive(Debug, Clone, Copy, Default)]
-struct Estimate {
-    ratio: f64,
-    error: f64,
+/// What is known besides the sample.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    /// The distance at which outcomes have set the axis right, 0 if nowhere.
+    pub(crate) axis_bytes: u64,
+    /// Whether the bytes of the whole stack are known better than the sample knows them.
+    pub(crate) total_is_known: bool,
+    /// Bytes of all live blocks.
+    pub(crate) live_bytes: Option<u64>,
+}
+
+/// Look-ups by reuse distance, made to agree with the exact counts.
+#[derive(Debug, Clone)]
+pub(crate) struct Distances {
+    /// Look-ups by bin; the infinite bin last.
+    pub(crate) seen: Vec<f64>,
+    /// Look-ups by lower bound.
+    pub(crate) censored: Vec<f64>,
+    pub(crate) lookups: f64,
 }
 
 /// The curve of what was booked.
-///
-/// `block_bytes_over_rate` is the size of a typical sampled byte's block over the sampling rate: how many bytes of the real stack
-/// one sampled block stands for. `known_bytes` is the distance at which outcomes have set the axis right, 0 if nowhere.
 pub(crate) fn curve(
     bookings: &AgedBookings,
-    block_bytes_over_rate: f64,
-    known_bytes: u64,
+    profile: &StackProfile,
+    known: &Known,
+    shape: CacheShape,
 ) -> MissRatioCurve {
-    let estimates = estimates(bookings);
-    let unseen = bookings.unseen_share();
-    let known = known_bytes as f64;
+    let mut distances = distances(bookings);
+    let errors = errors(bookings);
+    if shape.shards > 1 {
+        sharding::spread(&mut distances, bookings, profile, shape.shards);
+    }
+    let tail = survival::of(&distances, known.live_bytes);
+    let axis = known.axis_bytes as f64;
+    let ratio_at = |bytes: f64| ratio_at(&tail.ratios, bytes);
     let mut points: Vec<CurvePoint> = Vec::with_capacity(bins::INFINITE);
-    for (bin, Estimate { ratio, error }) in estimates.iter().enumerate() {
+    for (bin, &ratio) in tail.ratios.iter().enumerate() {
         let bytes = bins::upper_edge(bin) as f64;
         // The error of a distance grows with the blocks between it and where it is known. Without any cache it is known, too: below
         // the capacity the error is that of a bridge.
-        let doubtful_bytes = if bytes < known {
-            (known - bytes) * bytes / known
+        let reach = if axis > 0.0 {
+            let doubtful = if bytes < axis {
+                profile.variance(axis) * (axis - bytes) * bytes / (axis * axis)
+            } else {
+                (profile.variance(bytes) - profile.variance(axis)).max(0.0)
+            };
+            doubtful.sqrt()
         } else {
-            bytes - known
+            profile.axis_error(bytes, known.total_is_known)
         };
-        let reach = (doubtful_bytes * block_bytes_over_rate * unseen).sqrt();
-        let slope = ratio_at(&estimates, bytes - reach) - ratio_at(&estimates, bytes + reach);
-        let half_width = T90 * error.hypot(slope / 2.0);
+        let slope = ratio_at(bytes - reach) - ratio_at(bytes + reach);
+        let half_width = T90 * errors[bins::coarse_of(bin)].hypot(slope / 2.0);
         points.push(CurvePoint {
             bytes: bins::upper_edge(bin),
-            miss_ratio: *ratio,
-            low: (ratio - half_width).max(0.0),
-            high: (ratio + half_width).min(1.0),
+            miss_ratio: ratio,
+            low: (ratio - half_width - tail.doubt_below[bin]).clamp(0.0, ratio),
+            high: (ratio + half_width + tail.doubt_above[bin]).clamp(ratio, 1.0),
         });
     }
     make_bands_fall(&mut points);
     // Beyond its last point a curve is flat anyway.
     while let [.., before, end] = points[..]
         && before.miss_ratio == end.miss_ratio
+        && before.low == end.low
+        && before.high == end.high
     {
         points.pop();
     }
     MissRatioCurve::from_falling(thin(points))
 }
 
-/// Miss ratios at the upper edges of the finite bins.
-fn estimates(bookings: &AgedBookings) -> Vec<Estimate> {
-    let lookups = bookings.raw_lookups();
-    let unseen = bookings.unseen_share();
-    let miss_scale = bookings.miss_scale();
-    let mut missed = [0.0; GROUPS];
-    for bin in 0..bins::COUNT {
-        add(&mut missed, bookings.raw_misses(bin));
-    }
-    let all_missed: f64 = missed.iter().sum();
-    let mut estimates = vec![Estimate::default(); bins::INFINITE];
-    let (mut miss_tails, mut hit_tails) = ([0.0; GROUPS], [0.0; GROUPS]);
-    for (bin, estimate) in estimates.iter_mut().enumerate().rev() {
-        add(&mut miss_tails, bookings.raw_misses(bin + 1));
-        add(&mut hit_tails, bookings.raw_hits(bin + 1));
-        let miss_tail: f64 = miss_tails.iter().sum();
-        let tail = miss_scale * miss_tail + hit_tails.iter().sum::<f64>();
-        // Where all misses are known, a group with many of them is no surprise.
-        let expected = if bookings.knows_misses() {
-            miss_tail / all_missed
-        } else {
-            0.0
-        };
-        let scatter: [f64; GROUPS] = std::array::from_fn(|g| {
-            miss_scale * (miss_tails[g] - expected * missed[g]) + hit_tails[g]
-        });
-        let mean = scatter.iter().sum::<f64>() / GROUPS as f64;
-        let squares: f64 = scatter.iter().map(|s| (s - mean).powi(2)).sum();
-        let variance = unseen * squares * GROUPS as f64 / (GROUPS - 1) as f64;
-        *estimate = Estimate {
-            ratio: (tail / lookups).clamp(0.0, 1.0),
-            error: variance.sqrt() / lookups,
-        };
-    }
-    estimates
+/// Share of look-ups that lie beyond a depth at which everything was noticed.
+pub(crate) fn floor(bookings: &AgedBookings, live_bytes: u64) -> f64 {
+    let tail = survival::of(&distances(bookings), Some(live_bytes));
+    ratio_at(&tail.ratios, live_bytes as f64)
 }
 
-fn add(sums: &mut [f64; GROUPS], weights: &[f64]) {
+/// What was booked, made to agree with the exact counts.
+fn distances(bookings: &AgedBookings) -> Distances {
+    let (missed, others) = (&bookings.missed, &bookings.others);
+    let lookups = bookings.raw_lookups();
+    let mut distances = Distances {
+        seen: vec![0.0; bins::COUNT],
+        censored: vec![0.0; bins::COUNT],
+        lookups,
+    };
+    if bookings.knows_misses() {
+        distances.add(&[missed], missed.exact - missed.weight);
+        distances.add(&[others], others.exact - others.weight);
+    } else {
+        let lacking = lookups - missed.weight - others.weight;
+        distances.add(&[missed, others], lacking);
+    }
+    distances.make_non_negative();
+    distances
+}
+
+impl Distances {
+    /// Adds strata whose total weight is `lacking` less than it should be.
+    fn add(&mut self, strata: &[&Stratum], lacking: f64) {
+        let sum = |values: &[f64]| values.iter().sum::<f64>();
+        let total: f64 = strata
+            .iter()
+            .map(|s| sum(&s.covariance) + sum(&s.censored_covariance))
+            .sum();
+        let share = if total > 0.0 { lacking / total } else { 0.0 };
+        for stratum in strata {
+            for bin in 0..bins::COUNT {
+                self.seen[bin] += stratum.seen[bin] + share * stratum.covariance[bin];
+                self.censored[bin] +=
+                    stratum.censored[bin] + share * stratum.censored_covariance[bin];
+            }
+        }
+        if total == 0.0 {
+            self.seen[0] += lacking;
+        }
+    }
+
+    /// A bin that got less than nothing takes from the next smaller distance, so that the tails beyond are kept.
+    fn make_non_negative(&mut self) {
+        for weights in [&mut self.censored, &mut self.seen] {
+            let mut debt = 0.0;
+            for weight in weights.iter_mut().rev() {
+                *weight += debt;
+                debt = weight.min(0.0);
+                *weight = weight.max(0.0);
+            }
+        }
+    }
+}
+
+/// Standard errors of the ratios at the coarse edges, as the choice of sampled blocks makes them.
+fn errors(bookings: &AgedBookings) -> Vec<f64> {
+    let lookups = bookings.raw_lookups();
+    let unseen = bookings.unseen_share();
+    let separate = bookings.knows_misses();
+    let mut variances = vec![0.0; bins::COARSE_COUNT];
+    let strata: &[&[&Stratum]] = if separate {
+        &[&[&bookings.missed], &[&bookings.others]]
+    } else {
+        &[&[&bookings.missed, &bookings.others]]
+    };
+    for strata in strata {
+        let mut totals = [0.0; GROUPS];
+        for stratum in *strata {
+            stratum.groups.iter().for_each(|g| add(&mut totals, g));
+        }
+        let responses = responses(strata);
+        let mut tails = [0.0; GROUPS];
+        for coarse in (0..bins::COARSE_COUNT - 1).rev() {
+            for stratum in *strata {
+                add(&mut tails, &stratum.groups[coarse + 1]);
+            }
+            // A group with many look-ups is no surprise as far as the exact count tells of it.
+            let response = responses[coarse];
+            let rest: [f64; GROUPS] = std::array::from_fn(|g| tails[g] - response * totals[g]);
+            let mean = rest.iter().sum::<f64>() / GROUPS as f64;
+            let squares: f64 = rest.iter().map(|r| (r - mean).powi(2)).sum();
+            variances[coarse] += unseen * squares * GROUPS as f64 / (GROUPS - 1) as f64;
+        }
+    }
+    variances.iter().map(|v| v.sqrt() / lookups).collect()
+}
+
+/// By how much the tail beyond each coarse edge goes up when the total goes up by one.
+fn responses(strata: &[&Stratum]) -> Vec<f64> {
+    let mut by_coarse = vec![0.0; bins::COARSE_COUNT];
+    for stratum in strata {
+        for bin in 0..bins::COUNT {
+            by_coarse[bins::coarse_of(bin)] +=
+                stratum.covariance[bin] + stratum.censored_covariance[bin];
+        }
+    }
+    let total: f64 = by_coarse.iter().sum();
+    let mut tail = 0.0;
+    let mut responses = vec![0.0; bins::COARSE_COUNT];
+    for coarse in (0..bins::COARSE_COUNT - 1).rev() {
+        tail += by_coarse[coarse + 1];
+        responses[coarse] = if total > 0.0 { tail / total } else { 0.0 };
+    }
+    responses
+}
+
+fn add(sums: &mut [f64; GROUPS], weights: &[f64; GROUPS]) {
     for (sum, weight) in sums.iter_mut().zip(weights) {
         *sum += weight;
     }
 }
 
-/// The miss ratio between the edges of a bin.
-fn ratio_at(estimates: &[Estimate], bytes: f64) -> f64 {
+/// The ratio between the edges of a bin.
+fn ratio_at(ratios: &[f64], bytes: f64) -> f64 {
     let bin = bins::bin_of(bytes.max(0.0) as u64).min(bins::INFINITE - 1);
     let (from, start) = match bin.checked_sub(1) {
-        Some(below) => (estimates[below].ratio, bins::upper_edge(below) as f64),
+        Some(below) => (ratios[below], bins::upper_edge(below) as f64),
         None => (1.0, 0.0),
     };
     let way = (bytes - start) / (bins::upper_edge(bin) as f64 - start);
-    from + (estimates[bin].ratio - from) * way.clamp(0.0, 1.0)
+    from + (ratios[bin] - from) * way.clamp(0.0, 1.0)
 }
 
 /// Makes both ends of the band fall with the capacity, as the curve does; they only move outwards.

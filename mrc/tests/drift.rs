@@ -19,7 +19,7 @@ fn replay(samples: usize) -> Replay {
         EstimatorConfig {
             samples,
             half_life: Some(HALF_LIFE),
-            horizon_bytes: None,
+            ..EstimatorConfig::default()
         },
     )
 }
@@ -116,6 +116,7 @@ fn a_horizon_spends_the_sample_on_what_matters() {
                 samples: 2_048,
                 half_life: None,
                 horizon_bytes,
+                ..EstimatorConfig::default()
             },
         );
         let mut random = Random(8);

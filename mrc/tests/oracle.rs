@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use weir_mrc::exact::ExactStack;
 use weir_mrc::simulator::BlockCache;
 use weir_mrc::{
-    Access, CacheShape, Estimator, EstimatorConfig, Outcome, ReuseDistanceHistogram, hash_key,
+    Access, CacheShape, Estimator, EstimatorConfig, FirstTouch, Outcome, ReuseDistanceHistogram,
+    hash_key,
 };
 
 /// A look-up: which block, whether its charge is known, whether it inserts, whether it counts.
@@ -91,9 +92,11 @@ proptest! {
         samples in 1_usize..64,
         half_life in prop::option::of(1_u64..20_000),
         horizon_bytes in prop::option::of(0_u64..20_000_000),
+        by_size in any::<bool>(),
+        first_touch in prop::sample::select(vec![FirstTouch::Miss, FirstTouch::Censored]),
     ) {
         let half_life = half_life.map(Duration::from_millis);
-        let mut estimator = Estimator::new(EstimatorConfig { samples, half_life, horizon_bytes });
+        let mut estimator = Estimator::new(EstimatorConfig { samples, half_life, horizon_bytes, first_touch, by_size, sees_all: false });
         let memory = estimator.memory_bytes();
         let mut before = estimator.histogram();
         let mut now = Duration::ZERO;
@@ -178,7 +181,7 @@ fn a_first_use_that_hit_lies_within_the_capacity() {
 
 #[test]
 fn says_nothing_before_256_samples() {
-    let mut estimator = Estimator::new(EstimatorConfig::default());
+    let mut estimator = Estimator::new(EstimatorConfig::online(Duration::from_secs(600)));
     for i in 0..256_u64 {
         assert!(estimator.curve(Duration::ZERO).is_none(), "after {i}");
         let lookup = traces::block(1, i % 100);
