@@ -36,7 +36,7 @@ pub(crate) fn spread(
     let mut draws = Draws(1);
     let mut spread = vec![0.0; bins::COUNT];
     spread[bins::INFINITE] = distances.seen[bins::INFINITE];
-    for bin in 0..bins::INFINITE {
+    for (bin, &depth) in depths.iter().enumerate() {
         let weight = distances.seen[bin];
         if weight == 0.0 {
             continue;
@@ -53,11 +53,11 @@ pub(crate) fn spread(
                 continue;
             }
             for _ in 0..DRAWS {
-                let own = draws.one_of(&sizes[class]).min(depths[bin]);
+                let own = draws.one_of(&sizes[class]).min(depth);
                 // What lies above the block is the distance less the block.
-                let others = bins::bin_of((depths[bin] - own) as u64).min(bins::INFINITE - 1);
+                let others = bins::bin_of((depth - own) as u64).min(bins::INFINITE - 1);
                 let beside = draws.bytes_in_shard(&above[others], &sizes, shards);
-                let beside = scale_to(beside, &above[others], depths[bin] - own);
+                let beside = scale_to(beside, &above[others], depth - own);
                 let distance = (own + beside) * shards;
                 spread[bins::bin_of(distance as u64)] += weight * share / DRAWS as f64;
             }

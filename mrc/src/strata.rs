@@ -24,7 +24,7 @@ const PARTS: [f64; LEVELS_PER_HALVING as usize] = [
     1.241857812073484,
     1.2968395546510096,
     1.3542555469368927,
-    1.4142135623730951,
+    std::f64::consts::SQRT_2,
     1.4768261459394993,
     1.5422108254079407,
     1.6104903319492543,
@@ -146,8 +146,8 @@ impl Strata {
     pub(crate) fn rise(&mut self, factor: f64) -> bool {
         let levels = (factor.log2() * f64::from(LEVELS_PER_HALVING)) as u16;
         let before = self.levels;
-        for class in 0..CLASSES {
-            self.set(class, before[class].saturating_sub(levels));
+        for (class, level) in before.into_iter().enumerate() {
+            self.set(class, level.saturating_sub(levels));
         }
         before != self.levels
     }
