@@ -63,6 +63,7 @@ pub use restore::restore;
 pub use snapshot::{
     BudgetState, CacheState, Load, OperatorKey, Snapshot, TaskManagerState, Window, WritePath,
 };
+pub use state_access::observe_job;
 pub use terms::{SlotState, Terms};
 pub use topology::{Edge, JobState, SourceState, SubtaskState, VertexState};
 pub use weir::WeirPolicy;

@@ -160,3 +160,16 @@ fn mean_get_seconds(subtasks: &[SubtaskState]) -> Measured {
     let sum: Result<f64, Missing> = times.sum();
     Measured::from(sum).map(|sum| sum / subtasks.len() as f64)
 }
+
+/// What is measured now of every vertex of a job, by id; nothing where its topology makes no sense.
+#[must_use]
+pub fn observe_job(snapshot: &Snapshot, job: &JobState) -> BTreeMap<String, Observed> {
+    let Ok(rates) = crate::JobRates::of(job, &snapshot.terms) else {
+        return BTreeMap::new();
+    };
+    let index = StateIndex::of(snapshot);
+    let vertices = job.vertices.iter().zip(&rates.vertices);
+    vertices
+        .map(|(vertex, rates)| (vertex.id.clone(), index.observed(job, vertex, rates)))
+        .collect()
+}
