@@ -3,15 +3,17 @@
 //! It trusts nothing a plan says of itself: budget, minimum and step are checked against the snapshot, the effect is computed anew.
 
 use crate::effect::Weights;
+use crate::job_guard::JobGuard;
 use crate::{
-    CacheReason, CacheState, History, Limits, Plan, Snapshot, TaskManagerPlan, TaskManagerState,
-    Verdict,
+    CacheReason, CacheState, History, JobLimits, Limits, Plan, Snapshot, TaskManagerPlan,
+    TaskManagerState, Verdict,
 };
 
 /// Reviews plans.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Guard {
     limits: Limits,
+    job_limits: JobLimits,
 }
 
 // === impl Guard ===
@@ -20,7 +22,16 @@ impl Guard {
     /// A guard with these limits.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits }
+        Self {
+            limits,
+            job_limits: JobLimits::default(),
+        }
+    }
+
+    /// This guard with these limits for parallelism.
+    #[must_use]
+    pub fn with_job_limits(self, job_limits: JobLimits) -> Self {
+        Self { job_limits, ..self }
     }
 
     /// The plan, with every change withheld that breaks a rule or is not worth it.
@@ -39,7 +50,13 @@ impl Guard {
             }
         };
         let reviewed = plan.task_managers.into_iter().map(review_one).collect();
-        Plan::new(&plan.policy, reviewed).with_jobs(plan.jobs)
+        let jobs = JobGuard {
+            limits: &self.limits,
+            job_limits: &self.job_limits,
+            snapshot,
+            history,
+        };
+        Plan::new(&plan.policy, reviewed).with_jobs(jobs.review(plan.jobs))
     }
 
     fn review_one(

@@ -89,6 +89,27 @@ impl JobHistory {
 // === impl VertexChange ===
 
 impl VertexChange {
+    /// Whether anything about the vertex changed.
+    #[must_use]
+    pub fn changes_shape(&self) -> bool {
+        self.from_parallelism != self.to_parallelism
+            || self.memory.iter().any(OperatorMemory::changes)
+    }
+
+    /// Realised over predicted rate, once both are known, of a vertex that lost by the change or was made smaller. A vertex that
+    /// gained, if only less than predicted, is better off than before.
+    pub(crate) fn realised(&self) -> Option<f64> {
+        let after = self.after.true_rate.known()?;
+        let predicted = self.predicted.filter(|_| self.changes_shape())?;
+        let smaller = self.to_parallelism < self.from_parallelism;
+        let lost = self
+            .before
+            .true_rate
+            .known()
+            .is_some_and(|before| after < before);
+        (smaller || lost).then(|| after / predicted.value.max(f64::MIN_POSITIVE))
+    }
+
     /// Whether it was a step up in memory, for a reason of Justin's.
     pub(crate) fn is_vertical(&self) -> bool {
         matches!(

@@ -231,6 +231,17 @@ impl VertexPlan {
         self.memory.iter().map(|m| m.to_cache_bytes).sum()
     }
 
+    /// Cuts its instances to a limit. What was predicted for more of them no longer holds.
+    pub(crate) fn limit(&mut self, to: u32, rule: String) {
+        let wanted = match self.reason {
+            VertexReason::Limited { wanted, .. } => wanted,
+            _ => self.to_parallelism,
+        };
+        self.reason = VertexReason::Limited { wanted, rule };
+        self.to_parallelism = to;
+        self.predicted = None;
+    }
+
     /// Leaves the vertex as it is, and says what was wanted.
     pub fn withhold(&mut self) {
         let cache_bytes = self

@@ -15,10 +15,13 @@ mod a4s;
 mod bounds;
 mod ds2;
 mod effect;
+mod fit;
 mod greedy;
 mod guard;
 mod history;
 mod hull;
+mod job_bounds;
+mod job_guard;
 mod job_history;
 mod job_plan;
 mod job_reason;
@@ -46,6 +49,7 @@ pub use ds2::{
 };
 pub use guard::Guard;
 pub use history::{Change, History};
+pub use job_bounds::{Blackout, JobLimits};
 pub use job_history::{JobHistory, Observed, ShapeChange, VertexChange};
 pub use job_plan::{
     CostEffect, JobPlan, OperatorMemory, PredictedRate, RejectedShape, Rejection, VertexPlan,
