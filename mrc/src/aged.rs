@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::bins;
-use crate::strata::CLASSES;
+use crate::strata::SIZES;
 
 /// Groups of keys, told apart by spare bits of their hash; their scatter gives the error band.
 pub(crate) const GROUPS: usize = 16;
@@ -26,8 +26,8 @@ pub(crate) struct Booking {
     pub(crate) censored: bool,
     /// Group of its key.
     pub(crate) group: usize,
-    /// Stratum of its block's size.
-    pub(crate) class: usize,
+    /// Class of its block's size.
+    pub(crate) size: usize,
     /// Look-ups it stands for.
     pub(crate) weight: f64,
     /// What the earlier look-ups of its block stand for beyond themselves.
@@ -81,8 +81,8 @@ pub(crate) struct AgedBookings {
     pub(crate) others: Stratum,
     /// Sampled look-ups.
     samples: f64,
-    /// Weight of seen distances by coarse bin and stratum of size.
-    classes: Box<[[f64; CLASSES]]>,
+    /// Weight of seen distances by coarse bin and class of size.
+    sizes: Box<[[f64; SIZES]]>,
     /// Weight of sampled look-ups that came back to a block after a long time.
     late_returns: f64,
     /// Whether exact misses were ever told.
@@ -165,7 +165,7 @@ impl AgedBookings {
             missed: Stratum::new(),
             others: Stratum::new(),
             samples: 0.0,
-            classes: vec![[0.0; CLASSES]; bins::COARSE_COUNT].into_boxed_slice(),
+            sizes: vec![[0.0; SIZES]; bins::COARSE_COUNT].into_boxed_slice(),
             late_returns: 0.0,
             knows_misses: false,
         }
@@ -208,7 +208,7 @@ impl AgedBookings {
             self.others.scale(factor);
             self.samples *= factor;
             self.late_returns *= factor;
-            self.classes.iter_mut().flatten().for_each(|w| *w *= factor);
+            self.sizes.iter_mut().flatten().for_each(|w| *w *= factor);
             self.base_tick += half_lives * TICKS_PER_HALF_LIFE;
         }
         let age = f64::from(self.tick - self.base_tick) / f64::from(TICKS_PER_HALF_LIFE);
@@ -235,7 +235,7 @@ impl AgedBookings {
         };
         stratum.book(booking, self.gain);
         if !booking.censored {
-            self.classes[bins::coarse_of(booking.bin)][booking.class] += booking.weight * self.gain;
+            self.sizes[bins::coarse_of(booking.bin)][booking.size] += booking.weight * self.gain;
         }
     }
 
@@ -257,9 +257,9 @@ impl AgedBookings {
         self.missed.seen[bin] + self.others.seen[bin]
     }
 
-    /// Weights of a coarse bin by stratum of size.
-    pub(crate) fn classes(&self, coarse: usize) -> &[f64; CLASSES] {
-        &self.classes[coarse]
+    /// Weights of a coarse bin by class of size.
+    pub(crate) fn sizes(&self, coarse: usize) -> &[f64; SIZES] {
+        &self.sizes[coarse]
     }
 
     /// Exact look-ups; the sampled weight where none were ever told.
@@ -307,7 +307,7 @@ impl AgedBookings {
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.missed.memory_bytes() + self.others.memory_bytes() + size_of_val(&*self.classes)
+        self.missed.memory_bytes() + self.others.memory_bytes() + size_of_val(&*self.sizes)
     }
 }
 
@@ -321,7 +321,7 @@ mod tests {
             bin: 3,
             censored: false,
             group: 0,
-            class: 0,
+            size: 0,
             weight,
             represented: 0.0,
             first: None,

@@ -10,7 +10,7 @@ use crate::histogram::Totals;
 use crate::profile::StackProfile;
 use crate::readout;
 use crate::stack::{BlockId, BlockStack};
-use crate::strata::{CLASSES, SamplingThresholds, Strata, class_of, weight_of};
+use crate::strata::{CLASSES, SamplingThresholds, Strata, class_of, size_class_of, weight_of};
 use crate::{
     Access, CacheShape, EstimatorConfig, FirstTouch, MissRatioCurve, Outcome,
     ReuseDistanceHistogram,
@@ -312,7 +312,7 @@ impl Estimator {
                 bin,
                 censored: false,
                 group: group_of(access.hash),
-                class,
+                size: size_class_of(charge_bytes),
                 weight,
                 represented,
                 first: Some(first),
@@ -348,7 +348,7 @@ impl Estimator {
                 bin,
                 censored,
                 group: group_of(access.hash),
-                class,
+                size: size_class_of(charge_bytes),
                 weight,
                 represented: 0.0,
                 first: None,

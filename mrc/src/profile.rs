@@ -1,14 +1,14 @@
 //! What lies where in the sampled stack: bytes, how uncertain they are, and in blocks of which size.
 
 use crate::stack::BlockStack;
-use crate::strata::{CLASSES, class_of};
+use crate::strata::{SIZES, size_class_of};
 
 /// How much the knowledge of the whole stack's bytes reduces the variance within, where they were counted.
 const TRUST_IN_TOTAL: f64 = 0.8;
 
-/// Blocks of one stratum above some depth.
+/// Blocks of one class of sizes above some depth.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct ClassAbove {
+pub(crate) struct SizeAbove {
     pub(crate) blocks: f64,
     pub(crate) bytes: f64,
     pub(crate) square_bytes: f64,
@@ -21,7 +21,7 @@ pub(crate) struct StackProfile {
     depths: Vec<f64>,
     /// Variance of those bytes.
     variances: Vec<f64>,
-    /// Charges and strata of the same blocks.
+    /// Charge of each, and how many it stands for.
     blocks: Vec<(f64, f64)>,
 }
 
@@ -71,21 +71,23 @@ impl StackProfile {
         reduced.max(0.0).sqrt()
     }
 
-    /// Sizes of the sampled blocks of a stratum.
+    /// Sizes of the sampled blocks of a class.
     pub(crate) fn sizes(&self, class: usize) -> Vec<f64> {
         let charges = self.blocks.iter().map(|(charge, _)| *charge);
-        charges.filter(|c| class_of(*c as u64) == class).collect()
+        charges
+            .filter(|c| size_class_of(*c as u64) == class)
+            .collect()
     }
 
-    /// What lies above each of some ascending depths, by stratum.
-    pub(crate) fn above(&self, depths_bytes: &[f64]) -> Vec<[ClassAbove; CLASSES]> {
-        let mut sums = [ClassAbove::default(); CLASSES];
+    /// What lies above each of some ascending depths, by class of sizes.
+    pub(crate) fn above(&self, depths_bytes: &[f64]) -> Vec<[SizeAbove; SIZES]> {
+        let mut sums = [SizeAbove::default(); SIZES];
         let mut next = 0;
         let mut above = Vec::with_capacity(depths_bytes.len());
         for depth in depths_bytes {
             while next < self.blocks.len() && self.depths[next] <= *depth {
                 let (charge, stands_for) = self.blocks[next];
-                let sum = &mut sums[class_of(charge as u64)];
+                let sum = &mut sums[size_class_of(charge as u64)];
                 sum.blocks += stands_for;
                 sum.bytes += charge * stands_for;
                 sum.square_bytes += charge * charge * stands_for;

@@ -8,13 +8,13 @@
 
 use crate::aged::AgedBookings;
 use crate::bins;
-use crate::profile::{ClassAbove, StackProfile};
+use crate::profile::{SizeAbove, StackProfile};
 use crate::readout::Distances;
-use crate::strata::CLASSES;
+use crate::strata::SIZES;
 
 /// Draws for each distance and size of block.
 const DRAWS: usize = 64;
-/// More blocks of a stratum than this in a shard are summed as a normal variate instead of one by one.
+/// More blocks of a class of sizes than this in a shard are summed as a normal variate instead of one by one.
 const MANY: f64 = 24.0;
 
 /// A sequence of numbers that look random, the same at every reading.
@@ -28,7 +28,7 @@ pub(crate) fn spread(
     shards: u32,
 ) {
     let shards = f64::from(shards);
-    let sizes: [Vec<f64>; CLASSES] = std::array::from_fn(|class| profile.sizes(class));
+    let sizes: [Vec<f64>; SIZES] = std::array::from_fn(|class| profile.sizes(class));
     let depths: Vec<f64> = (0..bins::INFINITE)
         .map(|bin| bins::upper_edge(bin) as f64)
         .collect();
@@ -41,9 +41,9 @@ pub(crate) fn spread(
         if weight == 0.0 {
             continue;
         }
-        let by_class = bookings.classes(bins::coarse_of(bin));
+        let by_class = bookings.sizes(bins::coarse_of(bin));
         let all: f64 = by_class.iter().sum();
-        for class in 0..CLASSES {
+        for class in 0..SIZES {
             let share = if all > 0.0 {
                 by_class[class] / all
             } else {
@@ -67,7 +67,7 @@ pub(crate) fn spread(
 }
 
 /// The stack at one moment is not deep to the byte where a distance ends: the rest is made up in proportion.
-fn scale_to(drawn_bytes: f64, above: &[ClassAbove; CLASSES], bytes: f64) -> f64 {
+fn scale_to(drawn_bytes: f64, above: &[SizeAbove; SIZES], bytes: f64) -> f64 {
     let known: f64 = above.iter().map(|c| c.bytes).sum();
     if known > 0.0 {
         drawn_bytes * bytes / known
@@ -112,8 +112,8 @@ impl Draws {
 
     fn bytes_in_shard(
         &mut self,
-        above: &[ClassAbove; CLASSES],
-        sizes: &[Vec<f64>; CLASSES],
+        above: &[SizeAbove; SIZES],
+        sizes: &[Vec<f64>; SIZES],
         shards: f64,
     ) -> f64 {
         let mut bytes = 0.0;

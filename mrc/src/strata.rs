@@ -36,6 +36,22 @@ const PARTS: [f64; LEVELS_PER_HALVING as usize] = [
 /// The rate of this level, `2^-60`, is lower than any cache will ever need.
 const LAST_LEVEL: u16 = 60 * LEVELS_PER_HALVING;
 
+/// Finer classes of sizes than strata, two an octave from the first bound on; how blocks fall into shards depends on them.
+pub(crate) const SIZES: usize = 18;
+
+/// The class of a size.
+#[inline]
+pub(crate) fn size_class_of(charge_bytes: u64) -> usize {
+    let octave = (charge_bytes | 1).ilog2();
+    match octave.checked_sub(FIRST_BOUND_BITS) {
+        None => 0,
+        Some(above) => {
+            let upper_half = (charge_bytes >> (octave - 1)) as usize & 1;
+            (1 + 2 * above as usize + upper_half).min(SIZES - 1)
+        }
+    }
+}
+
 /// The hashes to sample, by the size of the block. Small and cheap to copy; pass it to whoever rejects look-ups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SamplingThresholds {
@@ -167,6 +183,8 @@ mod tests {
         let sizes = [0, 16_383, 16_384, 65_535, 65_536, 262_143, 262_144, 1 << 20];
         assert_eq!(sizes.map(class_of), [0, 0, 1, 1, 2, 2, 3, 4]);
         assert_eq!(class_of(u64::MAX), CLASSES - 1);
+        let sizes = [0, 16_383, 16_384, 24_576, 32_768, 49_152, 65_536, 1 << 40];
+        assert_eq!(sizes.map(size_class_of), [0, 0, 1, 2, 3, 4, 5, SIZES - 1]);
     }
 
     #[test]
