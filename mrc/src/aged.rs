@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::bins;
+use crate::pool::{self, ORIGINS, Pairs, STEPS};
 use crate::strata::SIZES;
 
 /// Groups of keys, told apart by spare bits of their hash; their scatter gives the error band.
@@ -26,6 +27,8 @@ pub(crate) struct Booking {
     pub(crate) censored: bool,
     /// Group of its key.
     pub(crate) group: usize,
+    /// What the block's last look-up left it as; see [`crate::pool`].
+    pub(crate) origin: Option<usize>,
     /// Class of its block's size.
     pub(crate) size: usize,
     /// Look-ups it stands for.
@@ -83,6 +86,8 @@ pub(crate) struct AgedBookings {
     samples: f64,
     /// Weight of seen distances by coarse bin and class of size.
     sizes: Box<[[f64; SIZES]]>,
+    /// Weight of pairs of consecutive distances.
+    pairs: Box<Pairs>,
     /// Weight of sampled look-ups that came back to a block after a long time.
     late_returns: f64,
     /// Whether exact misses were ever told.
@@ -166,6 +171,7 @@ impl AgedBookings {
             others: Stratum::new(),
             samples: 0.0,
             sizes: vec![[0.0; SIZES]; bins::COARSE_COUNT].into_boxed_slice(),
+            pairs: Box::new([[0.0; STEPS]; ORIGINS]),
             late_returns: 0.0,
             knows_misses: false,
         }
@@ -208,6 +214,7 @@ impl AgedBookings {
             self.others.scale(factor);
             self.samples *= factor;
             self.late_returns *= factor;
+            self.pairs.iter_mut().flatten().for_each(|w| *w *= factor);
             self.sizes.iter_mut().flatten().for_each(|w| *w *= factor);
             self.base_tick += half_lives * TICKS_PER_HALF_LIFE;
         }
@@ -234,6 +241,10 @@ impl AgedBookings {
             &mut self.others
         };
         stratum.book(booking, self.gain);
+        if let Some(origin) = booking.origin {
+            let step = pool::step_of(bins::coarse_of(booking.bin));
+            self.pairs[origin][step] += booking.weight * self.gain;
+        }
         if !booking.censored {
             self.sizes[bins::coarse_of(booking.bin)][booking.size] += booking.weight * self.gain;
         }
@@ -255,6 +266,11 @@ impl AgedBookings {
     /// Weight of a bin, all outcomes together.
     pub(crate) fn raw_bin(&self, bin: usize) -> f64 {
         self.missed.seen[bin] + self.others.seen[bin]
+    }
+
+    /// Weights of pairs of consecutive distances.
+    pub(crate) fn pairs(&self) -> &Box<Pairs> {
+        &self.pairs
     }
 
     /// Weights of a coarse bin by class of size.
@@ -307,7 +323,10 @@ impl AgedBookings {
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.missed.memory_bytes() + self.others.memory_bytes() + size_of_val(&*self.sizes)
+        self.missed.memory_bytes()
+            + self.others.memory_bytes()
+            + size_of_val(&*self.sizes)
+            + size_of_val(&*self.pairs)
     }
 }
 
@@ -321,6 +340,7 @@ mod tests {
             bin: 3,
             censored: false,
             group: 0,
+            origin: None,
             size: 0,
             weight,
             represented: 0.0,

@@ -57,6 +57,11 @@ pub(crate) fn coarse_of(bin: usize) -> usize {
     bin.div_ceil(FINE_PER_COARSE)
 }
 
+/// Last bin of a finite coarse bin.
+pub(crate) fn last_of_coarse(coarse: usize) -> usize {
+    (coarse * FINE_PER_COARSE).min(INFINITE - 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +82,10 @@ mod tests {
     fn coarse_bins_ascend_to_the_infinite_one() {
         let coarse: Vec<usize> = (0..COUNT).map(coarse_of).collect();
         assert!(coarse.is_sorted());
+        for bin in 0..INFINITE - 1 {
+            let last = last_of_coarse(coarse[bin]);
+            assert!(last >= bin && coarse[last] == coarse[bin]);
+        }
         assert_eq!(coarse[0], 0);
         assert!(coarse[INFINITE - 1] < coarse[INFINITE]);
         assert_eq!(coarse[INFINITE], COARSE_COUNT - 1);

@@ -8,13 +8,13 @@ use crate::calibration::Calibration;
 use crate::distinct::DistinctCounter;
 use crate::histogram::Totals;
 use crate::profile::StackProfile;
-use crate::readout;
 use crate::stack::{BlockId, BlockStack};
 use crate::strata::{CLASSES, SamplingThresholds, Strata, class_of, size_class_of, weight_of};
 use crate::{
     Access, CacheShape, EstimatorConfig, FirstTouch, MissRatioCurve, Outcome,
     ReuseDistanceHistogram,
 };
+use crate::{pool, readout};
 
 /// Sampled look-ups below which there is no curve, unless they are all there were: with fewer, the band of a medium miss ratio is
 /// wider than five points either way.
@@ -312,6 +312,7 @@ impl Estimator {
                 bin,
                 censored: false,
                 group: group_of(access.hash),
+                origin: Some(pool::origin_of(block.last_bin, block.high_priority)),
                 size: size_class_of(charge_bytes),
                 weight,
                 represented,
@@ -348,6 +349,7 @@ impl Estimator {
                 bin,
                 censored,
                 group: group_of(access.hash),
+                origin: None,
                 size: size_class_of(charge_bytes),
                 weight,
                 represented: 0.0,

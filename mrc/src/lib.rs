@@ -57,6 +57,7 @@ mod histogram;
 mod hull;
 mod index;
 mod lists;
+mod pool;
 mod profile;
 mod readout;
 mod shape;

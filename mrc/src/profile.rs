@@ -1,5 +1,6 @@
 //! What lies where in the sampled stack: bytes, how uncertain they are, and in blocks of which size.
 
+use crate::pool;
 use crate::stack::BlockStack;
 use crate::strata::{SIZES, size_class_of};
 
@@ -23,6 +24,8 @@ pub(crate) struct StackProfile {
     variances: Vec<f64>,
     /// Charge of each, and how many it stands for.
     blocks: Vec<(f64, f64)>,
+    /// What the last look-up left each as; see [`crate::pool`].
+    origins: Vec<usize>,
 }
 
 // === impl StackProfile ===
@@ -33,6 +36,7 @@ impl StackProfile {
             depths: Vec::with_capacity(stack.len()),
             variances: Vec::with_capacity(stack.len()),
             blocks: Vec::with_capacity(stack.len()),
+            origins: Vec::with_capacity(stack.len()),
         };
         let (mut depth, mut variance) = (0.0, 0.0);
         for (block, stands_for) in stack.by_recency() {
@@ -42,6 +46,9 @@ impl StackProfile {
             profile.depths.push(depth);
             profile.variances.push(variance);
             profile.blocks.push((charge, stands_for));
+            profile
+                .origins
+                .push(pool::origin_of(block.last_bin, block.high_priority));
         }
         profile
     }
@@ -77,6 +84,15 @@ impl StackProfile {
         charges
             .filter(|c| size_class_of(*c as u64) == class)
             .collect()
+    }
+
+    /// Depth, bytes and origin of each sampled block, from the top.
+    pub(crate) fn for_each(&self, mut take: impl FnMut(f64, f64, usize)) {
+        for ((depth, (charge, stands_for)), origin) in
+            self.depths.iter().zip(&self.blocks).zip(&self.origins)
+        {
+            take(*depth, charge * stands_for, *origin);
+        }
     }
 
     /// What lies above each of some ascending depths, by class of sizes.

@@ -13,7 +13,7 @@
 use crate::aged::{AgedBookings, GROUPS, Stratum};
 use crate::bins;
 use crate::profile::StackProfile;
-use crate::{CacheShape, CurvePoint, MissRatioCurve, sharding, survival};
+use crate::{CacheShape, CurvePoint, MissRatioCurve, pool, sharding, survival};
 
 /// Two-sided 90 % quantile of Student's t with `GROUPS - 1` degrees of freedom.
 const T90: f64 = 1.753;
@@ -53,7 +53,11 @@ pub(crate) fn curve(
     if shape.shards > 1 {
         sharding::spread(&mut distances, bookings, profile, shape.shards);
     }
-    let tail = survival::of(&distances, known.live_bytes);
+    let mut tail = survival::of(&distances, known.live_bytes);
+    if shape.high_pri_ratio > 0.0 {
+        let ratio = shape.high_pri_ratio.min(1.0);
+        pool::protect(&mut tail.ratios, &distances, bookings, profile, ratio);
+    }
     let axis = known.axis_bytes as f64;
     let ratio_at = |bytes: f64| ratio_at(&tail.ratios, bytes);
     let mut points: Vec<CurvePoint> = Vec::with_capacity(bins::INFINITE);
