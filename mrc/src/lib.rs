@@ -56,6 +56,7 @@ mod hash;
 mod histogram;
 mod hull;
 mod index;
+mod job_curve;
 mod lists;
 mod pool;
 mod profile;

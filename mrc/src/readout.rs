@@ -96,10 +96,9 @@ pub(crate) fn curve(
     MissRatioCurve::from_falling(thin(points))
 }
 
-/// Share of look-ups that lie beyond a depth at which everything was noticed.
-pub(crate) fn floor(bookings: &AgedBookings, live_bytes: u64) -> f64 {
-    let tail = survival::of(&distances(bookings), Some(live_bytes));
-    ratio_at(&tail.ratios, live_bytes as f64)
+/// Share of look-ups that lie beyond all that was watched.
+pub(crate) fn floor(bookings: &AgedBookings) -> f64 {
+    survival::of(&distances(bookings), None).watched_ratio
 }
 
 /// What was booked, made to agree with the exact counts.

@@ -16,6 +16,8 @@ const SLOPE_FACTOR: f64 = 4.0;
 #[derive(Debug, Clone)]
 pub(crate) struct Tail {
     pub(crate) ratios: Vec<f64>,
+    /// The ratio where the watching ends.
+    pub(crate) watched_ratio: f64,
     /// By how much the ratio may be lower because it was inferred.
     pub(crate) doubt_below: Vec<f64>,
     /// By how much it may be higher.
@@ -34,6 +36,7 @@ pub(crate) fn of(distances: &Distances, live_bytes: Option<u64>) -> Tail {
             *ratio = (tail / lookups).clamp(0.0, 1.0);
         }
         return Tail {
+            watched_ratio: ratios[bins::INFINITE - 1],
             ratios,
             doubt_below: doubts.clone(),
             doubt_above: doubts,
@@ -60,6 +63,7 @@ pub(crate) fn of(distances: &Distances, live_bytes: Option<u64>) -> Tail {
     }
     Tail {
         ratios,
+        watched_ratio: share,
         doubt_below: doubts,
         doubt_above: above,
     }

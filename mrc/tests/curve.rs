@@ -152,3 +152,59 @@ proptest! {
         prop_assert!(more.low <= more.value && more.value <= more.high);
     }
 }
+
+#[test]
+fn twice_the_subtasks_need_half_the_bytes_each() {
+    let curve = curve(&[(100, 0.8), (300, 0.4), (500, 0.1)]);
+    let halved = curve.rescaled(2, 4);
+    for bytes in [30, 50, 100, 150, 250, 900] {
+        let (was, is) = (
+            curve.miss_ratio_at(2 * bytes).value,
+            halved.miss_ratio_at(bytes).value,
+        );
+        assert!((was - is).abs() < 1e-12, "{bytes}: {was} and {is}");
+    }
+    assert_eq!(curve.rescaled(3, 3), curve);
+    assert_eq!(curve.rescaled(1, 1_000).points().len(), 2, "0 and 1 bytes");
+}
+
+#[test]
+fn the_knee_is_where_the_curve_bends() {
+    let bent = curve(&[(100, 0.9), (1_000, 0.85), (2_000, 0.2), (100_000, 0.1)]);
+    assert_eq!(bent.knee().unwrap().bytes, 2_000);
+    let straight = curve(&[(10, 0.9), (100, 0.6), (1_000, 0.3)]);
+    assert!(straight.knee().is_none_or(|k| k.bytes == 100));
+    assert_eq!(curve(&[(10, 0.5), (20, 0.5), (30, 0.5)]).knee(), None);
+    assert_eq!(MissRatioCurve::default().knee(), None);
+}
+
+proptest! {
+    #[test]
+    fn merged_subtasks_miss_what_they_miss_together(a in any_curve(), b in any_curve(), c in any_curve(), weights in prop::array::uniform3(0.1_f64..10.0), bytes in 0_u64..40_000_000) {
+        let subtasks = [(a, weights[0]), (b, weights[1]), (c, weights[2])];
+        let merged = MissRatioCurve::merged(&subtasks).unwrap();
+        let total: f64 = weights.iter().sum();
+        let expected: f64 = subtasks.iter().map(|(curve, w)| curve.miss_ratio_at(bytes).value * w / total).sum();
+        prop_assert!((merged.miss_ratio_at(bytes).value - expected).abs() < 1e-9);
+        // In whatever order they come, and in whatever groups.
+        let [a, b, c] = subtasks;
+        let first = MissRatioCurve::merged(&[c.clone(), a.clone()]).unwrap();
+        let grouped = MissRatioCurve::merged(&[(first, weights[2] + weights[0]), b]).unwrap();
+        prop_assert!((grouped.miss_ratio_at(bytes).value - expected).abs() < 1e-9);
+    }
+
+    #[test]
+    fn rescaling_there_and_back_changes_next_to_nothing(curve in any_curve(), to in 1_u32..64, bytes in 0_u64..30_000_000) {
+        let there = curve.rescaled(8, to);
+        prop_assert_eq!(MissRatioCurve::new(there.points().to_vec()), Ok(there.clone()));
+        let scaled = there.miss_ratio_at((bytes as f64 * 8.0 / f64::from(to)) as u64).value;
+        let around = (curve.miss_ratio_at(bytes + 20).value, curve.miss_ratio_at(bytes.saturating_sub(20)).value);
+        prop_assert!(around.0 - 1e-9 <= scaled && scaled <= around.1 + 1e-9);
+    }
+}
+
+#[test]
+fn nothing_merged_is_no_curve() {
+    assert_eq!(MissRatioCurve::merged(&[]), None);
+    assert_eq!(MissRatioCurve::merged(&[(curve(&[(1, 0.5)]), 0.0)]), None);
+}
