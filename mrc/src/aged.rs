@@ -269,7 +269,7 @@ impl AgedBookings {
     }
 
     /// Weights of pairs of consecutive distances.
-    pub(crate) fn pairs(&self) -> &Box<Pairs> {
+    pub(crate) fn pairs(&self) -> &Pairs {
         &self.pairs
     }
 

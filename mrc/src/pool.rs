@@ -110,7 +110,7 @@ impl Pool {
         bookings: &AgedBookings,
         profile: &StackProfile,
     ) -> Self {
-        let mut pairs = bookings.pairs().clone();
+        let mut pairs = Box::new(*bookings.pairs());
         let mut ends = [0.0; STEPS];
         for bin in 0..bins::COUNT {
             ends[step_of(bins::coarse_of(bin))] += distances.seen[bin];

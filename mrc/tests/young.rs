@@ -45,7 +45,11 @@ fn check(name: &str, blocks: u64, trace: &[Lookup]) {
     let curve = replay.curve();
     let truth = exact.miss_ratio_at(4 * capacity);
     let ours = curve.miss_ratio_at(4 * capacity);
-    let plain = replay.exact.as_ref().unwrap().miss_ratio_at(4 * capacity);
+    let plain = replay
+        .exact
+        .as_ref()
+        .expect("exact stack")
+        .miss_ratio_at(4 * capacity);
     println!("{name}: truth {truth:.4}, curve {ours:.4?}, plain stack {plain:.4}");
     assert!((ours.value - truth).abs() <= 0.03, "{name}");
     assert!((plain - truth).abs() > 0.06, "{name}: nothing to show");
