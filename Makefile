@@ -9,7 +9,6 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 NATIVE := $(TARGET)/release/libweir_agent.so
 JAR := java-bridge/target/weir-flink-1.20-$(VERSION).jar
 NEXMARK_JAR := nexmark-src/target/nexmark-flink-$(VERSION).jar
-DIST := weir-$(VERSION)
 # Quiet but for warnings, failures and the summaries of the tests.
 MVN := mvn --batch-mode --no-transfer-progress
 # Seconds the demo runs once the job is up.
@@ -60,14 +59,8 @@ lint: ## formatting, clippy, shellcheck where installed
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run; else echo "shellcheck is not installed, shell scripts not checked"; fi
 
-dist: jar ## pack what an installation needs into target/
-	rm -rf target/$(DIST)
-	mkdir -p target/$(DIST)/bin target/$(DIST)/lib
-	cp $(TARGET)/release/weir target/$(DIST)/bin/
-	cp $(JAR) target/$(DIST)/lib/
-	cp -r flink-conf monitoring LICENSE README.md target/$(DIST)/
-	tar -C target -czf target/$(DIST).tar.gz $(DIST)
-	echo "target/$(DIST).tar.gz"
+dist: jar ## pack what an installation needs into target/, with licences, bill of materials and checksums
+	scripts/dist.sh $(VERSION) $(TARGET)/release/weir $(NATIVE) $(NEXMARK_JAR) $(JAR)
 
 clean: ## remove everything that was built (the cached Flink stays)
 	cargo clean

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Packs everything an installation needs into one tarball: target/weir-VERSION.tar.gz. Called by `make dist`, which builds the parts.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage="usage: $0 VERSION WEIR_BINARY NATIVE_LIBRARY NEXMARK_JAR WEIR_JAR..."
+[[ ${1:-} != --help ]] || { echo "$usage"; exit 0; }
+[[ $# -ge 5 ]] || { echo "$usage" >&2; exit 64; }
+version=$1 binary=$2 library=$3 nexmark=$4
+shift 4
+
+# Ubuntu 22.04's, so that one build runs on every Linux that Flink's own images are made from.
+glibc=2.35
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/weir
+# What bundled_parts.py needs, pinned by hash.
+requirements=scripts/bundled_parts.requirements.txt
+
+scripts/check_glibc.sh "$glibc" "$binary" "$library"
+
+venv=$cache/bundled-parts-$(sha256sum "$requirements" | cut -c1-16)
+if [[ ! -e $venv/ready ]]; then
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --require-hashes --no-deps -r "$requirements"
+  touch "$venv/ready"
+fi
+
+name=weir-$version
+stage=target/$name
+rm -rf "$stage" "$stage.tar.gz"
+mkdir -p "$stage/bin" "$stage/lib" "$stage/nexmark"
+cp "$binary" "$stage/bin/weir"
+cp "$@" "$stage/lib/"
+cp "$nexmark" "$stage/nexmark/"
+for part in flink-conf monitoring deploy docs LICENSE README.md; do
+  [[ ! -e $part ]] || cp -r "$part" "$stage/"
+done
+"$venv/bin/python" scripts/bundled_parts.py --out "$stage" weir-agent weir-controller
+sums=$(cd "$stage" && find . -type f -print0 | sort -z | xargs -0 sha256sum)
+echo "$sums" >"$stage/SHA256SUMS"
+# The same input gives the same bytes, but for what the compilers put into the binaries.
+tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git log -1 --format=%ct 2>/dev/null || echo 0)" -C target -cf - "$name" | gzip -n >"$stage.tar.gz"
+echo "$stage.tar.gz ($(du -h "$stage.tar.gz" | cut -f1))"
