@@ -17,12 +17,11 @@ requirements=scripts/bundled_parts.requirements.txt
 
 scripts/check_glibc.sh "$glibc" "$binary" "$library"
 
-venv=$cache/bundled-parts-$(sha256sum "$requirements" | cut -c1-16)
-if [[ ! -e $venv/ready ]]; then
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --require-hashes --no-deps -r "$requirements"
-  touch "$venv/ready"
+modules=$cache/bundled-parts-$(sha256sum "$requirements" | cut -c1-16)
+if [[ ! -e $modules/ready ]]; then
+  rm -rf "$modules"
+  python3 -m pip install --quiet --require-hashes --no-deps --target "$modules" -r "$requirements"
+  touch "$modules/ready"
 fi
 
 name=weir-$version
@@ -35,7 +34,7 @@ cp "$nexmark" "$stage/nexmark/"
 for part in flink-conf monitoring deploy docs LICENSE README.md; do
   [[ ! -e $part ]] || cp -r "$part" "$stage/"
 done
-"$venv/bin/python" scripts/bundled_parts.py --out "$stage" weir-agent weir-controller
+PYTHONPATH=$modules python3 scripts/bundled_parts.py --out "$stage" weir-agent weir-controller
 sums=$(cd "$stage" && find . -type f -print0 | sort -z | xargs -0 sha256sum)
 echo "$sums" >"$stage/SHA256SUMS"
 # The same input gives the same bytes, but for what the compilers put into the binaries.
