@@ -46,6 +46,7 @@ unit: prerequisites jar
 	cargo test --locked -p weir-testbed --lib --bins
 	$(MVN) -f java-bridge/pom.xml verify -Dweir.native.library=$(NATIVE)
 	$(MVN) -f nexmark-src/pom.xml verify
+	scripts/check_deploy.sh $(TARGET)/release/weir
 
 e2e: prerequisites prometheus jar flink ## the end-to-end tests, on a real Flink and a real Prometheus
 	cargo test --locked -p weir-testbed --test '*' -- --test-threads=1 --nocapture

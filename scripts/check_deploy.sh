@@ -47,9 +47,10 @@ for manifest in deploy/kubernetes/*.yaml; do
   sed 's/replicas:/replicass:/; s/podMetricsEndpoints:/podMetricEndpoints:/; s/jarURI:/jarUri:/; s/podSelector:$/podSelectors:/' \
     "$manifest" >"$scratch/faulty/$(basename "$manifest")"
 done
+if node "$checker/check.mjs" "$scratch/crd/$crd" "$scratch"/faulty/*.yaml >"$scratch/faults" 2>&1; then
+  echo "the checker let faulty manifests pass" >&2
+  exit 1
+fi
 for faulty in "$scratch"/faulty/*.yaml; do
-  if node "$checker/check.mjs" "$scratch/crd/$crd" "$faulty" >"$scratch/faults" 2>&1; then
-    echo "the checker let a faulty $(basename "$faulty") pass" >&2
-    exit 1
-  fi
+  grep -qF "$faulty: " "$scratch/faults" || { echo "the checker let a faulty $(basename "$faulty") pass" >&2; exit 1; }
 done

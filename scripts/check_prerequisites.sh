@@ -15,6 +15,10 @@ need javac openjdk-17-jdk-headless
 need mvn maven
 need cc gcc
 need python3 python3
+need node nodejs
+need npm npm
+need systemd-analyze systemd
+need objdump binutils
 python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
 # setpriv and flock are util-linux, which Debian cannot be without.
 need setpriv util-linux

@@ -19,44 +19,53 @@ const types = {
 };
 
 const flinkDeployment = flinkSchema(crdFile);
-let failures = 0;
-let checked = 0;
-for (const file of manifests) {
-  for (const document of parseAllDocuments(readFileSync(file, "utf8"), { uniqueKeys: true })) {
+/** Every manifest with its faults so far. */
+const entries = manifests.flatMap((file) =>
+  parseAllDocuments(readFileSync(file, "utf8"), { uniqueKeys: true }).map((document) => {
     const manifest = document.toJS();
     const name = `${file}: ${manifest?.kind} ${manifest?.metadata?.name}`;
-    const faults = document.errors.length > 0 ? document.errors.map(String) : faultsOf(manifest);
-    checked += 1;
-    failures += faults.length > 0 ? 1 : 0;
-    for (const fault of faults) console.error(`${name}: ${fault}`);
-  }
+    return { name, manifest, faults: document.errors.map(String) };
+  }),
+);
+const typed = [];
+for (const entry of entries.filter((e) => e.faults.length === 0)) {
+  const { apiVersion, kind, metadata, ...rest } = entry.manifest ?? {};
+  if (apiVersion === "flink.apache.org/v1beta1" && kind === "FlinkDeployment") {
+    if (!flinkDeployment(rest)) {
+      entry.faults = flinkDeployment.errors.map((e) => `${e.instancePath} ${e.message} ${JSON.stringify(e.params)}`);
+    }
+  } else if (types[apiVersion]) typed.push(entry);
+  else entry.faults = [`no types for ${apiVersion} ${kind}`];
 }
-console.log(`${checked} manifests checked, ${failures} with faults`);
-process.exit(failures > 0 ? 1 : 0);
+checkTypes(typed);
 
-/** What is wrong with one manifest. */
-function faultsOf(manifest) {
-  if (manifest?.apiVersion === "flink.apache.org/v1beta1" && manifest.kind === "FlinkDeployment") {
-    const { apiVersion, kind, metadata, ...rest } = manifest;
-    if (flinkDeployment(rest)) return [];
-    return flinkDeployment.errors.map((e) => `${e.instancePath} ${e.message} ${JSON.stringify(e.params)}`);
-  }
-  const from = types[manifest?.apiVersion];
-  return from ? typeFaults(manifest, from) : [`no types for ${manifest?.apiVersion}`];
-}
+const faulty = entries.filter((entry) => entry.faults.length > 0);
+for (const { name, faults } of faulty) for (const fault of faults) console.error(`${name}: ${fault}`);
+console.log(`${entries.length} manifests checked, ${faulty.length} with faults`);
+process.exit(faulty.length > 0 || entries.length === 0 ? 1 : 0);
 
-/** What the TypeScript compiler says about the manifest as a literal of its type: literals may have no field that the type lacks. */
-function typeFaults(manifest, from) {
-  const type = `I${manifest.kind}`;
-  const name = new URL("manifest.ts", import.meta.url).pathname;
-  const text = `import type { ${type} } from "${from}";\nexport const manifest: ${type} = ${JSON.stringify(manifest, null, 2)};\n`;
-  const options = { noEmit: true, strict: true, skipLibCheck: true, module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext };
+/** Asks the TypeScript compiler about every manifest as a literal of its type: a literal may have no field that the type lacks. */
+function checkTypes(entries) {
+  const sources = new Map(
+    entries.map(({ manifest }, i) => {
+      const type = `I${manifest.kind}`;
+      const head = `import type { ${type} } from "${types[manifest.apiVersion]}";\n`;
+      const text = `${head}export const manifest: ${type} = ${JSON.stringify(manifest, null, 2)};\n`;
+      return [new URL(`manifest-${i}.ts`, import.meta.url).pathname, text];
+    }),
+  );
+  const node = ts.ModuleKind.NodeNext;
+  const options = { noEmit: true, strict: true, skipLibCheck: true, module: node, moduleResolution: ts.ModuleResolutionKind.NodeNext, types: [] };
   const host = ts.createCompilerHost(options);
   const { getSourceFile, fileExists } = host;
-  host.getSourceFile = (file, ...rest) => (file === name ? ts.createSourceFile(file, text, options.target ?? ts.ScriptTarget.ES2022) : getSourceFile(file, ...rest));
-  host.fileExists = (file) => file === name || fileExists(file);
-  const program = ts.createProgram([name], options, host);
-  return ts.getPreEmitDiagnostics(program).map((d) => ts.flattenDiagnosticMessageText(d.messageText, " "));
+  host.fileExists = (file) => sources.has(file) || fileExists(file);
+  host.getSourceFile = (file, version, ...rest) =>
+    sources.has(file) ? ts.createSourceFile(file, sources.get(file), version) : getSourceFile(file, version, ...rest);
+  const program = ts.createProgram([...sources.keys()], options, host);
+  [...sources.keys()].forEach((file, i) => {
+    const found = ts.getPreEmitDiagnostics(program, program.getSourceFile(file));
+    entries[i].faults = found.map((d) => ts.flattenDiagnosticMessageText(d.messageText, " "));
+  });
 }
 
 /** The Flink operator's schema, closed: a field that it does not list is refused. */
