@@ -1,16 +1,27 @@
 #!/usr/bin/env bash
-# Prints the path of the RocksDB library that Flink 1.20 ships, taken from its distribution (scripts/get_flink.sh).
+# Prints the path of a RocksDB library that Flink ships, taken from its distribution (scripts/get_flink.sh).
 #
-# The agent's native tests open this very file: it is what is in production.
+# usage: get_rocksdbjni.sh [6.20.3 | 8.10.0]
+#
+# 6.20.3 comes from Flink 1.20 and is the default, 8.10.0 from Flink 2.1. The agent's native tests open these very files: they
+# are what is in production. WEIR_ROCKSDBJNI_6_20_3 and WEIR_ROCKSDBJNI_8_10_0 name files to take instead.
 set -euo pipefail
 
-if [[ -n ${WEIR_ROCKSDBJNI:-} ]]; then
-  [[ -f $WEIR_ROCKSDBJNI ]] || { echo "WEIR_ROCKSDBJNI=$WEIR_ROCKSDBJNI does not exist" >&2; exit 1; }
-  printf '%s\n' "$WEIR_ROCKSDBJNI"
+version=${1:-6.20.3}
+case $version in
+  6.20.3) line=1.20 ;;
+  8.10.0) line=2.1 ;;
+  *) echo "there is no RocksDB '$version' in any Flink that Weir supports; known are: 6.20.3, 8.10.0" >&2; exit 64 ;;
+esac
+
+override=WEIR_ROCKSDBJNI_${version//./_}
+if [[ -n ${!override:-} ]]; then
+  [[ -f ${!override} ]] || { echo "$override=${!override} does not exist" >&2; exit 1; }
+  printf '%s\n' "${!override}"
   exit 0
 fi
 
-home=$("$(dirname "${BASH_SOURCE[0]}")/get_flink.sh")
+home=$("$(dirname "${BASH_SOURCE[0]}")/get_flink.sh" "$line")
 dist=("$home"/lib/flink-dist-*.jar)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/weir/native
 library=$cache/${dist[0]##*/}-librocksdbjni-linux64.so

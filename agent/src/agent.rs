@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use weir_mrc::EstimatorConfig;
 use weir_protocol::{
-    AgentHealth, AgentInfo, CacheReport, HookState, MemoryBudget, PROTOCOL_VERSION, Report,
+    AgentHealth, AgentInfo, CacheId, CacheReport, HookState, MemoryBudget, OperatorReport,
+    PROTOCOL_VERSION, Report,
 };
 
-use crate::caches::Caches;
+use crate::caches::{CacheEntry, Caches, OperatorEntry};
 use crate::frocksdb::Build;
 use crate::ledger::MIN_CACHE_BYTES;
 use crate::settings::Settings;
@@ -58,8 +59,6 @@ impl std::fmt::Debug for Agent {
 pub struct Counts {
     /// Samples that reached the collector.
     pub samples_taken: AtomicU64,
-    /// Samples lost in rings of threads that have ended.
-    pub dropped_by_ended_threads: AtomicU64,
     /// Panics caught.
     pub panics_caught: AtomicU64,
 }
@@ -71,7 +70,7 @@ impl Agent {
     #[must_use]
     pub fn new(settings: Settings, log: Log) -> Arc<Self> {
         Arc::new(Self {
-            caches: Mutex::new(Caches::new(settings.memory.cache_bytes)),
+            caches: Mutex::new(Caches::new(settings.mode, settings.cache_budget_bytes())),
             settings,
             counts: Counts::default(),
             started: Instant::now(),
@@ -115,7 +114,7 @@ impl Agent {
             samples: self.settings.samples,
             // Questions about other TaskManagers reach a little beyond this one's budget; blocks deeper than that would
             // only take places in the sample.
-            horizon_bytes: Some(self.settings.memory.cache_bytes.saturating_mul(4)),
+            horizon_bytes: Some(self.settings.cache_budget_bytes().saturating_mul(4)),
             ..EstimatorConfig::online(self.settings.half_life)
         }
     }
@@ -136,12 +135,18 @@ impl Agent {
         *self.refusal.lock() = Some(reason);
     }
 
+    /// The RocksDB whose caches are hooked; `None` before the first.
+    #[must_use]
+    pub fn hooked(&self) -> Option<&'static Build> {
+        self.caches.lock().hooked
+    }
+
     /// Whether accesses are seen.
     #[must_use]
     pub fn hook_state(&self) -> HookState {
         match self.refusal.lock().clone() {
             Some(reason) => HookState::Refused { reason },
-            None if Build::known().is_some() => HookState::Hooked,
+            None if self.hooked().is_some() => HookState::Hooked,
             None => HookState::Waiting,
         }
     }
@@ -151,32 +156,11 @@ impl Agent {
     pub fn report(&self) -> Report {
         let uptime = self.uptime();
         let caches = self.caches.lock();
-        let (generation, allocated_bytes) =
-            (caches.ledger.generation(), caches.ledger.allocated_bytes());
+        let (generation, allocated_bytes) = (caches.ledger.generation(), caches.allocated_bytes());
         let entries = caches
             .entries
             .iter()
-            .map(|(&id, entry)| {
-                let usage = entry.usage();
-                let mut sampling = entry.sampling.lock();
-                sampling.settle(entry.context, uptime);
-                CacheReport {
-                    id,
-                    operator: entry.operator.clone(),
-                    capacity_bytes: usage.capacity_bytes,
-                    usage_bytes: usage.usage_bytes,
-                    pinned_bytes: usage.pinned_bytes,
-                    age_ms: millis(entry.attached_at.elapsed()),
-                    lookups: entry.context.lookups(),
-                    curve: sampling.estimator.curve(uptime),
-                    curve_samples: sampling.estimator.samples(),
-                    miss_seconds: match sampling.miss_nanos.len() {
-                        0 => None,
-                        misses => Some(sampling.miss_nanos_sum as f64 / misses as f64 / 1e9),
-                    },
-                    write_buffers: entry.write_buffers.as_ref().map(|w| w.report()),
-                }
-            })
+            .map(|(&id, entry)| cache_report(id, entry, uptime))
             .collect();
         drop(caches);
         Report {
@@ -186,8 +170,12 @@ impl Agent {
             agent: self.info(),
             budget: MemoryBudget {
                 total_bytes: self.settings.memory.total_bytes,
-                write_buffer_bytes: self.settings.memory.write_buffer_bytes,
-                cache_bytes: self.settings.memory.cache_bytes,
+                write_buffer_bytes: self
+                    .settings
+                    .memory
+                    .total_bytes
+                    .saturating_sub(self.settings.cache_budget_bytes()),
+                cache_bytes: self.settings.cache_budget_bytes(),
                 allocated_bytes,
                 min_cache_bytes: MIN_CACHE_BYTES,
             },
@@ -203,7 +191,7 @@ impl Agent {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             tm_id: self.settings.tm_id.clone(),
             pid: std::process::id(),
-            rocksdb_version: Build::known().map_or_else(String::new, |build| build.version.clone()),
+            rocksdb_version: self.hooked().map_or_else(String::new, |build| build.version.to_owned()),
             mode: self.settings.mode,
             hook: self.hook_state(),
         }
@@ -212,14 +200,80 @@ impl Agent {
     /// How it is doing.
     #[must_use]
     pub fn health(&self) -> AgentHealth {
-        let rings = thread::rings();
+        let unattributed: u64 = {
+            let caches = self.caches.lock();
+            let of = |entry: &CacheEntry| -> u64 {
+                entry.unattributed().iter().map(|count| count.count).sum()
+            };
+            caches.entries.values().map(of).sum()
+        };
         AgentHealth {
-            samples_dropped: self.counts.dropped_by_ended_threads.load(Ordering::Relaxed)
-                + rings.iter().map(|ring| ring.dropped()).sum::<u64>(),
+            samples_dropped: thread::samples_dropped(),
             samples_taken: self.counts.samples_taken.load(Ordering::Relaxed),
-            threads: u32::try_from(rings.len()).unwrap_or(u32::MAX),
+            threads: u32::try_from(thread::live()).unwrap_or(u32::MAX),
             panics_caught: self.counts.panics_caught.load(Ordering::Relaxed),
+            unattributed_lookups: unattributed,
         }
+    }
+}
+
+/// One cache, with the operators behind it where it is shared.
+fn cache_report(id: CacheId, entry: &CacheEntry, uptime: Duration) -> CacheReport {
+    let usage = entry.usage();
+    entry.sampled.settle(uptime);
+    let mut operators: Vec<OperatorReport> = entry
+        .operators
+        .iter()
+        .map(|(&id, operator)| operator_report(id, operator, uptime))
+        .collect();
+    let mut report = CacheReport {
+        id,
+        operator: entry.name(),
+        operators: Vec::new(),
+        capacity_bytes: usage.capacity_bytes,
+        usage_bytes: usage.usage_bytes,
+        pinned_bytes: usage.pinned_bytes,
+        age_ms: millis(entry.attached_at.elapsed()),
+        lookups: Vec::new(),
+        curve: None,
+        curve_samples: 0.0,
+        miss_seconds: None,
+        hit_seconds: None,
+        write_buffers: None,
+    };
+    if let Some(whole) = &entry.sampled.whole {
+        let mut whole = whole.lock();
+        report.curve = whole.estimator.curve(uptime);
+        report.curve_samples = whole.estimator.samples();
+        report.lookups = entry.lookups();
+        report.miss_seconds = entry.mean_seconds(|samples| &samples.miss);
+        report.hit_seconds = entry.mean_seconds(|samples| &samples.hit);
+        // Flink gives all operators of a slot one manager, which is charged to their shared cache.
+        report.write_buffers = operators.iter().find_map(|operator| operator.write_buffers);
+        report.operators = operators;
+    } else if let Some(sole) = operators.pop() {
+        report.lookups = sole.lookups;
+        report.curve = sole.curve;
+        report.curve_samples = sole.curve_samples;
+        report.miss_seconds = sole.miss_seconds;
+        report.hit_seconds = sole.hit_seconds;
+        report.write_buffers = sole.write_buffers;
+    }
+    report
+}
+
+fn operator_report(id: u32, entry: &OperatorEntry, uptime: Duration) -> OperatorReport {
+    let mut samples = entry.sampled.samples.lock();
+    OperatorReport {
+        id: u64::from(id),
+        operator: entry.operator.clone(),
+        age_ms: millis(entry.attached_at.elapsed()),
+        lookups: entry.sampled.context.lookups(),
+        curve: samples.sampling.estimator.curve(uptime),
+        curve_samples: samples.sampling.estimator.samples(),
+        miss_seconds: samples.miss.mean_seconds(),
+        hit_seconds: samples.hit.mean_seconds(),
+        write_buffers: entry.write_buffers.as_ref().map(|w| w.report()),
     }
 }
 

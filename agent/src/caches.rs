@@ -4,30 +4,33 @@
 use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use hdrhistogram::Histogram;
-use parking_lot::Mutex;
 use thiserror::Error;
-use weir_mrc::{Access, Estimator, EstimatorConfig, Outcome};
+use weir_mrc::EstimatorConfig;
 use weir_protocol::{
-    Allocation, AppliedAllocation, AppliedCapacity, CacheId, OperatorSubtask, Refusal,
+    Allocation, AppliedAllocation, AppliedCapacity, CacheId, LookupCount, MemoryMode,
+    OperatorSubtask, Refusal, RefusalKind,
 };
 
-use crate::context::CacheContext;
 use crate::frocksdb::{
-    BoundCache, Build, CacheUsage, RefusedBuild, SharedCache, WeakCache, WriteBufferManager,
+    BoundCache, Build, CacheUsage, RefusedBuild, SharedCache, WeakCache,
+    WriteBufferManager,
 };
 use crate::hook::HookedVtable;
 use crate::ledger::{Ledger, Resize};
-use crate::sample::{Sample, SampleKind};
+use crate::latency::LatencyHistogram;
+use crate::sampling::{OperatorSamples, SampledCache, SampledOperator};
 use crate::thread;
 
 /// The caches of one TaskManager.
 #[derive(Debug)]
 pub struct Caches {
+    mode: MemoryMode,
     /// Who has how much.
     pub ledger: Ledger,
+    /// The RocksDB whose caches were hooked, if any was so far.
+    pub hooked: Option<&'static Build>,
     /// Live caches.
     pub entries: BTreeMap<CacheId, CacheEntry>,
     /// Hooks of caches that were released: reused once RocksDB has destroyed the cache.
@@ -38,38 +41,50 @@ pub struct Caches {
 /// One live cache.
 #[derive(Debug)]
 pub struct CacheEntry {
-    /// Whose it is.
-    pub operator: OperatorSubtask,
-    /// Exact counters and switch.
-    pub context: &'static CacheContext,
+    /// Operators behind it by the number that [`Caches::register`] gave them. Where it is but one, that is the cache's number.
+    pub operators: BTreeMap<u32, OperatorEntry>,
     /// What the samples say.
-    pub sampling: Arc<Mutex<Sampling>>,
+    pub sampled: Arc<SampledCache>,
     /// When it was attached.
     pub attached_at: Instant,
-    /// Write buffers of the same operator, if known.
-    pub write_buffers: Option<WriteBufferManager>,
+    /// Look-ups of operators that have left.
+    departed: Vec<LookupCount>,
     cache: BoundCache,
+    /// Which object it is.
+    object: *mut c_void,
     hooked: &'static HookedVtable,
     weak: Option<WeakCache>,
 }
 
-/// What the samples of one cache say.
+// SAFETY: `object` is only compared.
+unsafe impl Send for CacheEntry {}
+
+/// One operator subtask behind a cache.
 #[derive(Debug)]
-pub struct Sampling {
-    /// The curve in the making.
-    pub estimator: Estimator,
-    /// Nanoseconds from failed look-up to insert, task thread only.
-    pub miss_nanos: Histogram<u64>,
-    /// Sum of the recorded values, exact.
-    pub miss_nanos_sum: u64,
-    /// Bytes the cache has for blocks that are not pinned, as last read.
-    room_bytes: u64,
-    /// Look-ups whose sample was lost, which the estimator must not wait for.
-    lost_lookups: f64,
+pub struct OperatorEntry {
+    /// Whose it is.
+    pub operator: OperatorSubtask,
+    /// Exact counters, and what its samples say.
+    pub sampled: Arc<SampledOperator>,
+    /// When it was attached.
+    pub attached_at: Instant,
+    /// Its write buffers, if known.
+    pub write_buffers: Option<WriteBufferManager>,
+    /// Address of the statistics of its database, which tells it apart behind a shared cache; 0 where it is alone.
+    statistics: usize,
 }
 
-/// Longest miss time told apart, one minute; longer ones count as that.
-const MAX_MISS_NANOS: u64 = 60_000_000_000;
+/// What Java hands over when an operator's database is about to be opened.
+#[derive(Debug)]
+pub struct Registration {
+    /// RocksJava's native handle of the cache.
+    pub cache: *mut c_void,
+    /// RocksJava's native handle of the `Statistics` that this operator's database alone has; null where the operator is alone
+    /// behind its cache.
+    pub statistics: *mut c_void,
+    /// Whose it is.
+    pub operator: OperatorSubtask,
+}
 
 /// Why a cache was not taken in.
 #[derive(Debug, Error)]
@@ -80,89 +95,238 @@ pub enum RefusedCache {
     /// Java passed a null handle.
     #[error("the cache handle is null")]
     NullHandle,
-    /// The calling thread is being torn down.
-    #[error("the registering thread is ending")]
-    EndingThread,
+    /// In this mode operators share a cache and are told apart by their statistics.
+    #[error("an operator behind a shared cache needs statistics of its own, and none were given")]
+    NoStatistics,
+    /// Two operators would be one, or there are too many.
+    #[error(
+        "the operator cannot be told apart behind the shared cache: its statistics are in use, or the cache has too many operators"
+    )]
+    NoPlace,
+    /// Only a cache of its own can be given to an operator.
+    #[error("the cache is already registered; in mode per-operator each operator has its own")]
+    AlreadyRegistered,
 }
 
 impl Caches {
     /// No caches yet.
     #[must_use]
-    pub fn new(cache_budget_bytes: u64) -> Self {
+    pub fn new(mode: MemoryMode, cache_budget_bytes: u64) -> Self {
         Self {
+            mode,
             ledger: Ledger::new(cache_budget_bytes),
+            hooked: None,
             entries: BTreeMap::new(),
             retired: Vec::new(),
             next_id: 1,
         }
     }
 
-    /// Verifies and hooks a cache, and gives it its share of the budget. The calling thread becomes its task thread.
+    /// Takes in an operator's cache, verified and hooked on first sight. The calling thread becomes the operator's task thread.
+    /// Returns the number to give to [`Caches::release`].
+    ///
+    /// Per operator, the cache gets its share of the budget at once. A shared cache keeps the capacity Flink gave it, as long as
+    /// that is within the budget; one that is only observed keeps it whatever it is.
     ///
     /// # Safety
     ///
-    /// `handle` must be RocksJava's native handle of a live cache, not yet used by a database, and stay valid until
-    /// [`Caches::release`].
+    /// The cache handle must be RocksJava's of a live cache and stay valid until every operator behind it was released. The
+    /// statistics handle must be null or RocksJava's of live statistics.
     pub unsafe fn register(
         &mut self,
-        handle: *mut c_void,
-        operator: OperatorSubtask,
+        registration: Registration,
         estimator: EstimatorConfig,
-    ) -> Result<CacheId, RefusedCache> {
-        let shared = handle.cast::<SharedCache>();
+    ) -> Result<u32, RefusedCache> {
+        let shared = registration.cache.cast::<SharedCache>();
         if shared.is_null() {
             return Err(RefusedCache::NullHandle);
         }
-        let owner =
-            thread::with_current(|thread| thread.number()).ok_or(RefusedCache::EndingThread)?;
-        // SAFETY: the caller vouches for the handle.
-        let (build, object) = unsafe {
-            let object = (*shared).object;
-            (Build::of_cache(object)?, object)
-        };
-        // SAFETY: as above.
-        let (cache, weak) = unsafe {
+        // SAFETY: the caller vouches for the handles; a `shared_ptr` starts with the object's address.
+        let (object, statistics) = unsafe {
+            let statistics = registration.statistics.cast::<usize>();
             (
-                BoundCache::bind(shared, build.functions),
-                WeakCache::of(shared, build.control_vtable),
+                (*shared).object,
+                statistics.as_ref().copied().unwrap_or_default(),
             )
         };
-        let id = self.next_id;
-        self.next_id = id.wrapping_add(1).max(1);
-        let hooked = self.recycled().unwrap_or_else(|| HookedVtable::leak(build));
-        hooked.context().switch_on(id, owner);
-        // SAFETY: `of_cache` found the class's own vtable; the copy is new, or its last cache is destroyed.
-        unsafe { hooked.install(object) };
-        let id = CacheId(u64::from(id));
+        let known = self.entry_of(object);
+        let is_shared = self.mode != MemoryMode::PerOperator;
+        match (is_shared, known) {
+            (true, _) if statistics == 0 => Err(RefusedCache::NoStatistics),
+            (true, Some(cache)) => {
+                self.admit_tenant(cache, statistics, registration.operator, estimator)
+            }
+            (true, None) => {
+                // SAFETY: as above.
+                let (cache, capacity_bytes) = unsafe { self.attach(shared, Some(estimator))? };
+                let admitted =
+                    self.admit_tenant(cache, statistics, registration.operator, estimator);
+                match admitted {
+                    Err(_) => self.detach(cache),
+                    Ok(_) if self.mode == MemoryMode::Shared => {
+                        let resizes = self.ledger.admit_at(cache, capacity_bytes);
+                        self.put_in_force(&resizes);
+                    }
+                    Ok(_) => {}
+                }
+                admitted
+            }
+            (false, Some(_)) => Err(RefusedCache::AlreadyRegistered),
+            (false, None) => {
+                // SAFETY: as above.
+                let (cache, _) = unsafe { self.attach(shared, None)? };
+                let id = cache_number(cache);
+                if let Some(entry) = self.entries.get_mut(&cache) {
+                    let context = entry.hooked.context().own();
+                    entry.add(id, context, 0, registration.operator, estimator);
+                }
+                let resizes = self.ledger.admit(cache);
+                self.put_in_force(&resizes);
+                Ok(id)
+            }
+        }
+    }
+
+    /// Verifies and hooks a cache that nobody has registered yet; its number and capacity.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Caches::register`].
+    unsafe fn attach(
+        &mut self,
+        shared: *mut SharedCache,
+        whole: Option<EstimatorConfig>,
+    ) -> Result<(CacheId, u64), RefusedCache> {
+        // SAFETY: the caller vouches for the handle.
+        let object = unsafe { (*shared).object };
+        // A shared cache whose operators had all been released is hooked still, if it lives and a new one comes.
+        // SAFETY: as above.
+        let retired = self
+            .retired
+            .iter()
+            .position(|(hooked, _)| unsafe { hooked.is_installed_in(object) });
+        let (cache, hooked, weak) = if let Some(position) = retired {
+            let (hooked, weak) = self.retired.swap_remove(position);
+            let functions = hooked.build().functions;
+            // SAFETY: as above.
+            (unsafe { BoundCache::bind(shared, functions) }, hooked, weak)
+        } else {
+            // SAFETY: as above.
+            unsafe {
+                let build = Build::of_cache(object)?;
+                let hooked = self
+                    .recycled(build)
+                    .unwrap_or_else(|| HookedVtable::leak(build));
+                // `of_cache` found the class's own vtable; the copy is new, or its last cache is destroyed.
+                hooked.install(object);
+                (
+                    BoundCache::bind(shared, build.functions),
+                    hooked,
+                    WeakCache::of(shared, build.control_vtable),
+                )
+            }
+        };
+        self.hooked = Some(hooked.build());
+        hooked.context().set_shared(whole.is_some());
+        let id = self.next_number();
+        if whole.is_some() {
+            // What belongs to no operator is counted. No thread is its task thread, and it is not sampled.
+            hooked.context().own().switch_on(id, 0);
+            hooked.context().own().set_threshold(0);
+        }
+        let capacity_bytes = cache.usage().capacity_bytes;
         let entry = CacheEntry {
-            operator,
-            context: hooked.context(),
-            sampling: Arc::new(Mutex::new(Sampling::new(estimator))),
+            operators: BTreeMap::new(),
+            sampled: Arc::new(SampledCache::new(whole)),
             attached_at: Instant::now(),
-            write_buffers: None,
+            departed: Vec::new(),
             cache,
+            object,
             hooked,
             weak,
         };
+        let id = CacheId(u64::from(id));
         self.entries.insert(id, entry);
-        let resizes = self.ledger.admit(id);
-        self.put_in_force(&resizes);
+        Ok((id, capacity_bytes))
+    }
+
+    fn admit_tenant(
+        &mut self,
+        cache: CacheId,
+        statistics: usize,
+        operator: OperatorSubtask,
+        estimator: EstimatorConfig,
+    ) -> Result<u32, RefusedCache> {
+        let id = self.next_number();
+        let entry = self.entries.get_mut(&cache).ok_or(RefusedCache::NoPlace)?;
+        let context = entry
+            .hooked
+            .context()
+            .admit(statistics)
+            .ok_or(RefusedCache::NoPlace)?;
+        entry.add(id, context, statistics, operator, estimator);
         Ok(id)
     }
 
-    /// Lets a cache go. After this the agent does not touch it any more.
-    pub fn release(&mut self, id: CacheId) {
-        let Some(entry) = self.entries.remove(&id) else {
+    fn next_number(&mut self) -> u32 {
+        let id = self.next_id;
+        self.next_id = id.wrapping_add(1).max(1);
+        id
+    }
+
+    fn entry_of(&self, object: *mut c_void) -> Option<CacheId> {
+        let mut entries = self.entries.iter();
+        entries
+            .find(|(_, entry)| entry.object == object)
+            .map(|(&id, _)| id)
+    }
+
+    /// Lets an operator go, and with the last one behind it its cache. After that the agent does not touch either any more.
+    pub fn release(&mut self, id: u32) {
+        let Some((&cache, entry)) = self
+            .entries
+            .iter_mut()
+            .find(|(_, entry)| entry.operators.contains_key(&id))
+        else {
             return;
         };
-        entry.context.switch_off();
-        self.retired.push((entry.hooked, entry.weak));
-        let resizes = self.ledger.release(id);
-        self.put_in_force(&resizes);
+        if let Some(operator) = entry.operators.remove(&id) {
+            operator.sampled.context.switch_off();
+            entry.hooked.context().dismiss(operator.statistics);
+            entry.sampled.part_with(&operator.sampled);
+            add_counts(&mut entry.departed, &operator.sampled.context.lookups());
+        }
+        if entry.operators.is_empty() {
+            self.detach(cache);
+            let resizes = self.ledger.release(cache);
+            self.put_in_force(&resizes);
+        }
+    }
+
+    fn detach(&mut self, cache: CacheId) {
+        if let Some(entry) = self.entries.remove(&cache) {
+            entry.hooked.context().own().switch_off();
+            self.retired.push((entry.hooked, entry.weak));
+        }
+    }
+
+    /// The operator with this number.
+    pub fn operator_mut(&mut self, id: u32) -> Option<(&'static HookedVtable, &mut OperatorEntry)> {
+        self.entries.values_mut().find_map(|entry| {
+            let hooked = entry.hooked;
+            Some((hooked, entry.operators.get_mut(&id)?))
+        })
     }
 
     /// Applies an allocation, or refuses it whole.
     pub fn apply(&mut self, allocation: &Allocation) -> Result<AppliedAllocation, Refusal> {
+        if self.mode == MemoryMode::Observe {
+            return Err(Refusal {
+                kind: RefusalKind::Unavailable,
+                message: "weir.memory.mode is observe: caches are watched and keep their sizes; set it to shared or per-operator".to_owned(),
+                generation: self.ledger.generation(),
+            });
+        }
         let resizes = self
             .ledger
             .apply(allocation)
@@ -200,18 +364,30 @@ impl Caches {
         }
     }
 
+    /// Capacities of all caches together.
+    #[must_use]
+    pub fn allocated_bytes(&self) -> u64 {
+        match self.mode {
+            MemoryMode::Observe => self
+                .entries
+                .values()
+                .map(|entry| entry.usage().capacity_bytes)
+                .sum(),
+            MemoryMode::Shared | MemoryMode::PerOperator => self.ledger.allocated_bytes(),
+        }
+    }
+
     /// Hooks made so far: those in use and those that wait for their cache to be destroyed.
     #[must_use]
     pub fn hooks(&self) -> usize {
         self.entries.len() + self.retired.len()
     }
 
-    /// A hook whose cache RocksDB has destroyed, so that no thread can be inside it.
-    fn recycled(&mut self) -> Option<&'static HookedVtable> {
-        let position = self
-            .retired
-            .iter()
-            .position(|(_, weak)| weak.as_ref().is_some_and(WeakCache::is_gone))?;
+    /// A hook of this build whose cache RocksDB has destroyed, so that no thread can be inside it.
+    fn recycled(&mut self, build: &Build) -> Option<&'static HookedVtable> {
+        let position = self.retired.iter().position(|(hooked, weak)| {
+            std::ptr::eq(hooked.build(), build) && weak.as_ref().is_some_and(WeakCache::is_gone)
+        })?;
         Some(self.retired.swap_remove(position).0)
     }
 }
@@ -222,63 +398,82 @@ impl CacheEntry {
     pub fn usage(&self) -> CacheUsage {
         self.cache.usage()
     }
+
+    /// Whose it is: of one operator, or of those that share it.
+    #[must_use]
+    pub fn name(&self) -> OperatorSubtask {
+        let all: Vec<&OperatorSubtask> = self.operators.values().map(|o| &o.operator).collect();
+        OperatorSubtask::sharing(&all)
+    }
+
+    /// Exact counts of all operators behind it together, those included that have left.
+    #[must_use]
+    pub fn lookups(&self) -> Vec<LookupCount> {
+        let mut sums = self.departed.clone();
+        for operator in self.operators.values() {
+            add_counts(&mut sums, &operator.sampled.context.lookups());
+        }
+        sums
+    }
+
+    /// Mean over the operators behind it, weighted by how often each was measured.
+    #[must_use]
+    pub fn mean_seconds(&self, of: fn(&OperatorSamples) -> &LatencyHistogram) -> Option<f64> {
+        let (mut seconds, mut count) = (0.0, 0);
+        for operator in self.operators.values() {
+            let samples = operator.sampled.samples.lock();
+            seconds += of(&samples).sum_seconds();
+            count += of(&samples).count();
+        }
+        (count > 0).then(|| seconds / count as f64)
+    }
+
+    /// Look-ups in a shared cache that belong to no known operator.
+    #[must_use]
+    pub fn unattributed(&self) -> Vec<LookupCount> {
+        match self.sampled.whole {
+            Some(_) => self.hooked.context().own().lookups(),
+            None => Vec::new(),
+        }
+    }
+
+    fn add(
+        &mut self,
+        id: u32,
+        context: &'static crate::operator::OperatorContext,
+        statistics: usize,
+        operator: OperatorSubtask,
+        estimator: EstimatorConfig,
+    ) {
+        context.switch_on(id, thread::pointer());
+        let sampled = Arc::new(SampledOperator::new(context, estimator));
+        self.sampled.operators.lock().push(sampled.clone());
+        self.operators.insert(
+            id,
+            OperatorEntry {
+                operator,
+                sampled,
+                attached_at: Instant::now(),
+                write_buffers: None,
+                statistics,
+            },
+        );
+    }
 }
 
-impl Sampling {
-    fn new(config: EstimatorConfig) -> Self {
-        let miss_nanos = match Histogram::new_with_bounds(1_000, MAX_MISS_NANOS, 2) {
-            Ok(histogram) => histogram,
-            Err(error) => unreachable!("constant bounds are valid: {error}"),
+fn add_counts(sums: &mut Vec<LookupCount>, counts: &[LookupCount]) {
+    for count in counts {
+        let same = |sum: &&mut LookupCount| {
+            (sum.role, sum.caller, sum.result) == (count.role, count.caller, count.result)
         };
-        Self {
-            estimator: Estimator::new(config),
-            miss_nanos,
-            miss_nanos_sum: 0,
-            room_bytes: 0,
-            lost_lookups: 0.0,
+        match sums.iter_mut().find(same) {
+            Some(sum) => sum.count += count.count,
+            None => sums.push(*count),
         }
     }
+}
 
-    /// Takes one sample in.
-    pub fn take(&mut self, sample: &Sample, now: Duration) {
-        let (outcome, inserts) = match sample.kind {
-            SampleKind::Hit => (Outcome::Hit, true),
-            SampleKind::MissInserted => (Outcome::Miss, true),
-            SampleKind::MissNotInserted => (Outcome::Miss, false),
-        };
-        if sample.is_task && sample.miss_nanos > 0 {
-            let nanos = u64::from(sample.miss_nanos);
-            self.miss_nanos.saturating_record(nanos);
-            self.miss_nanos_sum += nanos;
-        }
-        let access = Access {
-            hash: sample.hash,
-            charge_bytes: u64::from(sample.charge_bytes),
-            outcome,
-            inserts,
-            counted: sample.is_task,
-            high_priority: false,
-        };
-        self.estimator.observe(&access, self.room_bytes, now);
-    }
-
-    /// Tells the estimator how many look-ups there were in all, and the hook what to sample next.
-    pub fn settle(&mut self, context: &CacheContext, now: Duration) {
-        let threshold = self.estimator.threshold();
-        // Each lost sample stood for one over the sampling rate look-ups. They are taken off the count, or the estimator
-        // would take them for look-ups it had seen and rejected.
-        self.lost_lookups +=
-            context.take_task_drops() as f64 * (u64::MAX as f64 / threshold.max(1) as f64);
-        let (hits, misses) = context.task_hits_and_misses();
-        let lookups = hits + misses;
-        let kept = (1.0 - self.lost_lookups / lookups.max(1) as f64).clamp(0.0, 1.0);
-        let kept = |count: u64| (count as f64 * kept) as u64;
-        self.estimator.set_counts(kept(lookups), kept(misses), now);
-        context.set_threshold(self.estimator.threshold());
-    }
-
-    /// Remembers what the cache has room for.
-    pub fn note_usage(&mut self, usage: CacheUsage) {
-        self.room_bytes = usage.capacity_bytes.saturating_sub(usage.pinned_bytes);
-    }
+/// Caches and operators are numbered alike, and no number is above 32 bits.
+fn cache_number(id: CacheId) -> u32 {
+    u32::try_from(id.0).unwrap_or_default()
 }

@@ -7,12 +7,11 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-use weir_protocol::CacheId;
+use parking_lot::MutexGuard;
 
 use crate::agent::{Agent, LogLevel};
-use crate::caches::Sampling;
-use crate::context::{self, CacheContext};
+use crate::operator;
+use crate::sampling::{OperatorSamples, SampledCache, SampledOperator};
 use crate::thread;
 
 /// Pause between two rounds while samples come in: a ring of 2,048 then holds 400,000 sampled look-ups a second.
@@ -27,11 +26,11 @@ const MAX_PANICS: u64 = 3;
 /// Name of the thread, in the 15 characters the kernel keeps.
 const NAME: &str = "weir-collector";
 
-/// What the collector knows of a cache without taking the lock of all caches.
+/// What the collector knows of an operator without taking the lock of all caches.
 #[derive(Debug)]
 struct Followed {
-    context: &'static CacheContext,
-    sampling: Arc<Mutex<Sampling>>,
+    operator: Arc<SampledOperator>,
+    cache: Arc<SampledCache>,
 }
 
 /// Starts the thread.
@@ -63,7 +62,8 @@ fn run(agent: &Agent) {
 
 fn stop_sampling(agent: &Agent, panics: u64) {
     let caches = agent.caches.lock();
-    context::stop_sampling(caches.entries.values().map(|entry| entry.context));
+    let operators = caches.entries.values().flat_map(|entry| entry.operators.values());
+    operator::stop_sampling(operators.map(|operator| operator.sampled.context));
     drop(caches);
     agent.log(
         LogLevel::Warn,
@@ -73,7 +73,8 @@ fn stop_sampling(agent: &Agent, panics: u64) {
 
 #[derive(Debug, Default)]
 struct Collector {
-    followed: HashMap<u32, Followed>,
+    caches: Vec<Arc<SampledCache>>,
+    operators: HashMap<u32, Followed>,
     refreshed: Option<Instant>,
 }
 
@@ -86,31 +87,28 @@ impl Collector {
         let now = agent.uptime();
         let mut taken = 0;
         for ring in thread::rings() {
-            // Samples of one ring mostly belong to one cache: its lock is kept from one to the next.
-            let mut current: Option<(u32, parking_lot::MutexGuard<'_, Sampling>)> = None;
+            // Samples of one ring mostly belong to one operator: its lock is kept from one to the next.
+            let mut current: Option<(u32, &SampledCache, MutexGuard<'_, OperatorSamples>)> = None;
             ring.drain(|sample| {
                 taken += 1;
                 if current
                     .as_ref()
-                    .is_none_or(|(id, _)| *id != sample.cache_id)
+                    .is_none_or(|(id, _, _)| *id != sample.operator_id)
                 {
                     current = None; // unlocks before the next lock is taken
-                    current = self
-                        .followed
-                        .get(&sample.cache_id)
-                        .map(|followed| (sample.cache_id, followed.sampling.lock()));
+                    current = self.operators.get(&sample.operator_id).map(|followed| {
+                        let samples = followed.operator.samples.lock();
+                        (sample.operator_id, &*followed.cache, samples)
+                    });
                 }
-                if let Some((_, sampling)) = &mut current {
-                    sampling.take(&sample, now);
+                if let Some((_, cache, samples)) = &mut current {
+                    samples.take(&sample, now);
+                    cache.take(&sample, now);
                 }
             });
         }
-        agent
-            .counts
-            .dropped_by_ended_threads
-            .fetch_add(thread::forget_finished(), Ordering::Relaxed);
-        for followed in self.followed.values() {
-            followed.sampling.lock().settle(followed.context, now);
+        for cache in &self.caches {
+            cache.settle(now);
         }
         agent
             .counts
@@ -125,17 +123,17 @@ impl Collector {
             return;
         };
         self.refreshed = Some(Instant::now());
-        self.followed.clear();
-        for (&CacheId(id), entry) in &caches.entries {
-            entry.sampling.lock().note_usage(entry.usage());
-            if let Ok(id) = u32::try_from(id) {
-                self.followed.insert(
-                    id,
-                    Followed {
-                        context: entry.context,
-                        sampling: entry.sampling.clone(),
-                    },
-                );
+        self.operators.clear();
+        self.caches.clear();
+        for entry in caches.entries.values() {
+            entry.sampled.note_usage(entry.usage());
+            self.caches.push(entry.sampled.clone());
+            for (&id, operator) in &entry.operators {
+                let followed = Followed {
+                    operator: operator.sampled.clone(),
+                    cache: entry.sampled.clone(),
+                };
+                self.operators.insert(id, followed);
             }
         }
     }

@@ -1,153 +1,135 @@
-//! What the hook knows of one cache: its switch, its sampling threshold, its exact counters.
+//! What the hook knows of one cache: the functions it stands in for, and whose database asks.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crossbeam::utils::CachePadded;
-use weir_protocol::{BlockRole, Caller, LookupCount, LookupResult};
 
-const ROLES: [BlockRole; 4] = [
-    BlockRole::Data,
-    BlockRole::Index,
-    BlockRole::Filter,
-    BlockRole::Other,
-];
-const CALLERS: [Caller; 4] = [
-    Caller::Task,
-    Caller::Compaction,
-    Caller::Flush,
-    Caller::Other,
-];
-const RESULTS: [LookupResult; 2] = [LookupResult::Hit, LookupResult::Miss];
+use crate::operator::OperatorContext;
 
-/// Set when the collector has given up: then nobody would read the samples.
-static SAMPLING_STOPPED: AtomicBool = AtomicBool::new(false);
-
-/// Ends sampling in all caches, present and future, for the rest of the process; exact counts go on.
-pub fn stop_sampling<'a>(contexts: impl Iterator<Item = &'a CacheContext>) {
-    SAMPLING_STOPPED.store(true, Ordering::Relaxed);
-    contexts.for_each(|context| context.set_threshold(0));
-}
+/// Operators there may be behind one shared cache. What others do there is counted, but as nobody's.
+const TENANTS: usize = 256;
+/// Neighbours tried when two tenants want the same place.
+const PROBES: usize = 16;
 
 /// One cache as the hook sees it. Lives for ever once made; recycled for another cache when RocksDB has destroyed the first.
 #[derive(Debug, Default)]
 pub struct CacheContext {
-    /// Read by every look-up, written rarely. Padded against the counters, which are written by every look-up.
     gate: CachePadded<Gate>,
-    /// By caller, then role and result: eight counters are one cache line, so callers do not disturb each other.
-    counters: [CachePadded<[AtomicU64; 8]>; 4],
-    /// Samples of the task thread that found the ring full, since the collector last asked.
-    task_drops: AtomicU64,
+    /// The one operator that has this cache; of a shared cache, whatever belongs to no known operator.
+    own: OperatorContext,
+    /// The operators behind a shared cache. Made when the first of them comes.
+    tenants: OnceLock<Box<[Tenant]>>,
 }
 
+/// Read by every look-up, written at attach only.
 #[derive(Debug, Default)]
 struct Gate {
-    /// 0: switched off.
-    cache_id: AtomicU32,
-    /// Number of the task thread that owns the cache, see [`crate::thread::ThreadSlot`].
-    owner: AtomicU64,
-    /// An access is sampled iff its hash is below.
-    threshold: AtomicU64,
+    /// Addresses of RocksDB's own functions.
+    lookup: AtomicUsize,
+    insert: AtomicUsize,
+    is_shared: AtomicBool,
 }
 
+/// An operator behind a shared cache, told by the `Statistics` of its database, which RocksDB passes with every look-up.
+#[derive(Debug, Default)]
+struct Tenant {
+    /// 0: free.
+    statistics: AtomicUsize,
+    operator: OperatorContext,
+}
+
+// === impl CacheContext ===
+
 impl CacheContext {
-    /// Starts recording for a cache: counters at zero, everything sampled.
-    pub fn switch_on(&self, cache_id: u32, owner_thread: u64) {
-        for counter in self.counters.iter().flat_map(|line| line.iter()) {
-            counter.store(0, Ordering::Relaxed);
-        }
-        self.task_drops.store(0, Ordering::Relaxed);
-        self.gate.owner.store(owner_thread, Ordering::Relaxed);
-        self.set_threshold(u64::MAX);
-        // Release: whoever sees the id sees the counters cleared.
-        self.gate.cache_id.store(cache_id, Ordering::Release);
+    /// Notes the functions that the hooks call first. Before the hooks are installed.
+    pub(crate) fn set_original(&self, lookup: usize, insert: usize) {
+        self.gate.lookup.store(lookup, Ordering::Relaxed);
+        self.gate.insert.store(insert, Ordering::Relaxed);
     }
 
-    /// Stops recording. The hook stays where it is and passes everything on.
-    pub fn switch_off(&self) {
-        self.gate.cache_id.store(0, Ordering::Release);
-    }
-
-    /// Number of the cache; 0 while switched off.
+    /// Address of RocksDB's `Lookup`.
     #[inline]
-    pub fn cache_id(&self) -> u32 {
-        self.gate.cache_id.load(Ordering::Relaxed)
+    pub(crate) fn original_lookup(&self) -> usize {
+        self.gate.lookup.load(Ordering::Relaxed)
     }
 
-    /// Thread that counts as the cache's task thread.
+    /// Address of RocksDB's `Insert`.
     #[inline]
-    pub fn owner(&self) -> u64 {
-        self.gate.owner.load(Ordering::Relaxed)
+    pub(crate) fn original_insert(&self) -> usize {
+        self.gate.insert.load(Ordering::Relaxed)
     }
 
-    /// An access is sampled iff its hash is below this.
+    /// The context for what no tenant did: in a cache of one operator, all of it.
     #[inline]
-    pub fn threshold(&self) -> u64 {
-        self.gate.threshold.load(Ordering::Relaxed)
+    pub fn own(&self) -> &OperatorContext {
+        &self.own
     }
 
-    /// Sets the sampling threshold, unless sampling was stopped.
-    pub fn set_threshold(&self, threshold: u64) {
-        let is_stopped = SAMPLING_STOPPED.load(Ordering::Relaxed);
-        let threshold = if is_stopped { 0 } else { threshold };
-        self.gate.threshold.store(threshold, Ordering::Relaxed);
+    /// Whether several operators may stand behind the cache.
+    pub fn set_shared(&self, is_shared: bool) {
+        self.gate.is_shared.store(is_shared, Ordering::Relaxed);
     }
 
-    /// Counts one look-up.
+    /// Whose look-up it is.
     #[inline]
-    pub fn count(&self, caller: Caller, role: BlockRole, result: LookupResult) {
-        let counter = &self.counters[caller as usize][(role as usize) << 1 | result as usize];
-        if matches!(caller, Caller::Task) {
-            // One task thread owns the cache, so nobody else writes this line: no locked instruction needed.
-            counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    pub fn operator(&self, statistics: usize) -> &OperatorContext {
+        if self.gate.is_shared.load(Ordering::Relaxed) {
+            self.tenant(statistics)
         } else {
-            counter.fetch_add(1, Ordering::Relaxed);
+            &self.own
         }
     }
 
-    /// Notes that a sample of the task thread was lost.
-    pub fn note_task_drop(&self) {
-        self.task_drops.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Lost samples of the task thread since the last call.
-    pub fn take_task_drops(&self) -> u64 {
-        self.task_drops.swap(0, Ordering::Relaxed)
-    }
-
-    /// Look-ups of the task thread so far: those that hit, and those that missed.
-    pub fn task_hits_and_misses(&self) -> (u64, u64) {
-        let line = &self.counters[Caller::Task as usize];
-        let sum = |result: LookupResult| {
-            let of_roles = line.iter().skip(result as usize).step_by(RESULTS.len());
-            of_roles
-                .map(|counter| counter.load(Ordering::Relaxed))
-                .sum()
+    #[inline]
+    fn tenant(&self, statistics: usize) -> &OperatorContext {
+        let Some(tenants) = self.tenants.get() else {
+            return &self.own;
         };
-        (sum(LookupResult::Hit), sum(LookupResult::Miss))
+        places(statistics)
+            .map(|place| &tenants[place])
+            .find(|tenant| tenant.statistics.load(Ordering::Relaxed) == statistics)
+            .map_or(&self.own, |tenant| &tenant.operator)
     }
 
-    /// Every counter that is not zero.
-    pub fn lookups(&self) -> Vec<LookupCount> {
-        let mut counts = Vec::new();
-        for caller in CALLERS {
-            for role in ROLES {
-                for result in RESULTS {
-                    let count = self.counters[caller as usize]
-                        [(role as usize) << 1 | result as usize]
-                        .load(Ordering::Relaxed);
-                    if count > 0 {
-                        counts.push(LookupCount {
-                            role,
-                            caller,
-                            result,
-                            count,
-                        });
-                    }
-                }
-            }
+    /// A context for the database with these statistics; `None` if there are none, if another has them, or if the table is full.
+    pub fn admit(&self, statistics: usize) -> Option<&OperatorContext> {
+        if statistics == 0 || !std::ptr::eq(self.tenant(statistics), &self.own) {
+            return None;
         }
-        counts
+        let tenants = self
+            .tenants
+            .get_or_init(|| (0..TENANTS).map(|_| Tenant::default()).collect());
+        let tenant = places(statistics)
+            .map(|place| &tenants[place])
+            .find(|tenant| tenant.statistics.load(Ordering::Relaxed) == 0)?;
+        // Release: whoever finds the tenant finds its counters as the last one left them, which is before `switch_on`.
+        tenant.statistics.store(statistics, Ordering::Release);
+        Some(&tenant.operator)
     }
+
+    /// Forgets a tenant; from now on its look-ups are nobody's.
+    pub fn dismiss(&self, statistics: usize) {
+        let Some(tenants) = self.tenants.get().filter(|_| statistics != 0) else {
+            return;
+        };
+        for place in places(statistics) {
+            let _ = tenants[place].statistics.compare_exchange(
+                statistics,
+                0,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
+        }
+    }
+}
+
+#[inline]
+fn places(statistics: usize) -> impl Iterator<Item = usize> {
+    // Objects of one size come in strides: only a product mixes what differs in their addresses.
+    let first = statistics.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        >> (usize::BITS - TENANTS.trailing_zeros());
+    (0..PROBES).map(move |step| (first + step) % TENANTS)
 }
 
 #[cfg(test)]
@@ -155,36 +137,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_combination_has_a_counter_of_its_own() {
+    fn tenants_are_told_by_their_statistics() {
         let context = CacheContext::default();
-        context.switch_on(3, 9);
-        let mut expected = Vec::new();
-        let mut times = 0;
-        for caller in CALLERS {
-            for role in ROLES {
-                for result in RESULTS {
-                    times += 1;
-                    for _ in 0..times {
-                        context.count(caller, role, result);
-                    }
-                    expected.push(LookupCount {
-                        role,
-                        caller,
-                        result,
-                        count: times,
-                    });
-                }
-            }
+        context.set_shared(true);
+        let statistics: Vec<usize> = (1..=100).map(|n| 0x7f00_0000_0000 + n * 64).collect();
+        for &one in &statistics {
+            context.admit(one).unwrap();
         }
-        assert_eq!(context.lookups(), expected);
-        assert_eq!(
-            context.task_hits_and_misses(),
-            (1 + 3 + 5 + 7, 2 + 4 + 6 + 8)
-        );
-        context.switch_on(4, 9);
+        let found: std::collections::HashSet<_> = statistics
+            .iter()
+            .map(|&one| std::ptr::from_ref(context.operator(one)))
+            .collect();
+        assert_eq!(found.len(), 100);
+        assert!(context.admit(statistics[3]).is_none(), "one tenant each");
+        assert!(context.admit(0).is_none());
+        assert!(std::ptr::eq(context.operator(0x1234), context.own()));
+        assert!(std::ptr::eq(context.operator(0), context.own()));
+        context.dismiss(statistics[3]);
+        assert!(std::ptr::eq(context.operator(statistics[3]), context.own()));
+        assert!(context.admit(statistics[3]).is_some());
+    }
+
+    #[test]
+    fn a_full_table_turns_away_and_stays_within_bounds() {
+        let context = CacheContext::default();
+        context.set_shared(true);
+        let admitted = (1..=2 * TENANTS)
+            .filter(|n| context.admit(n * 4096).is_some())
+            .count();
         assert!(
-            context.lookups().is_empty(),
-            "recycled contexts start at zero"
+            admitted <= TENANTS && admitted > TENANTS / 2,
+            "{admitted} of {TENANTS}"
         );
     }
 }

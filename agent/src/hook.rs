@@ -1,61 +1,79 @@
-//! The two functions that stand in for `Lookup` and `Insert` of one cache: call the original first, then record.
+//! The functions that stand in for `Lookup` and `Insert` of one cache: call the original first, then record.
 //!
-//! Each hooked cache gets a copy of its class's vtable, with two slots replaced and the cache's [`CacheContext`] behind the
-//! last slot, so that a hook finds its context without searching. Copying per object leaves alone the other caches of the
+//! Each hooked cache gets a copy of its class's vtable, with two slots replaced and the cache's [`CacheContext`] in front of
+//! it, so that a hook finds its context without searching. Copying per object leaves alone the other caches of the
 //! same class (RocksDB's table cache is one). A hook is never taken out again: other threads may be on their way through
 //! it. It is switched off by the context instead, and goes with the cache, whose destructor restores the class's vtable.
-#![allow(unsafe_code, reason = "stands in for two C++ functions")]
+//!
+//! There is one pair of hooks for each [`Interface`] that RocksDB's caches have had.
+#![allow(unsafe_code, reason = "stands in for C++ functions")]
 
-use std::ffi::{c_int, c_void};
-use std::sync::OnceLock;
+mod deleter;
+mod helper;
+
+use std::ffi::c_void;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::context::CacheContext;
-use crate::frocksdb::{Build, Entry, InsertFn, LookupFn, Slice, VTABLE_SLOTS};
-use crate::recorder::{self, BlockKind};
+use crate::frocksdb::call::Slice;
+use crate::frocksdb::{Build, Interface, MAX_SLOTS, VTABLE_HEADER};
+use crate::operator::OperatorContext;
+use crate::recorder;
 
-/// A vtable copy and, behind it, what the hooks need.
+/// A vtable copy and, in front of it, what the hooks need.
 #[repr(C)]
 #[derive(Debug)]
 pub struct HookedVtable {
-    /// Offset to top and type information.
-    header: [usize; 2],
-    slots: [usize; VTABLE_SLOTS],
     context: CacheContext,
-}
-
-/// The functions the hooks call first. One RocksDB build per process, so one pair.
-static ORIGINAL: OnceLock<Original> = OnceLock::new();
-
-#[derive(Debug)]
-struct Original {
-    lookup: LookupFn,
-    insert: InsertFn,
+    build: &'static Build,
+    /// Offset to top and type information.
+    header: [usize; VTABLE_HEADER],
+    /// Those beyond what the class has are never read.
+    slots: [usize; MAX_SLOTS],
 }
 
 impl HookedVtable {
     /// A copy of the vtable of `build` with both hooks in it. Never freed: caches may point to it until the process ends.
     #[must_use]
     pub fn leak(build: &'static Build) -> &'static Self {
-        ORIGINAL.get_or_init(|| Original {
-            lookup: build.lookup,
-            insert: build.insert,
-        });
-        let mut slots = [0; VTABLE_SLOTS];
-        slots.copy_from_slice(&build.words[2..]);
-        slots[crate::frocksdb::LOOKUP_SLOT] = lookup as *const c_void as usize;
-        slots[crate::frocksdb::INSERT_SLOT] = insert as *const c_void as usize;
-        Box::leak(Box::new(Self {
+        let mut slots = [0; MAX_SLOTS];
+        let own = &build.words[VTABLE_HEADER..];
+        slots[..own.len()].copy_from_slice(own);
+        let (lookup, insert) = match build.interface() {
+            Interface::Deleter => (
+                deleter::lookup as *const c_void,
+                deleter::insert as *const c_void,
+            ),
+            Interface::Helper => (
+                helper::lookup as *const c_void,
+                helper::insert as *const c_void,
+            ),
+        };
+        slots[build.known.lookup] = lookup as usize;
+        slots[build.known.insert] = insert as usize;
+        let copy = Self {
+            context: CacheContext::default(),
+            build,
             header: [build.words[0], build.words[1]],
             slots,
-            context: CacheContext::default(),
-        }))
+        };
+        copy.context.set_original(
+            build.slot(build.known.lookup),
+            build.slot(build.known.insert),
+        );
+        Box::leak(Box::new(copy))
     }
 
     /// What the hooks of this copy record into.
     #[must_use]
     pub fn context(&'static self) -> &'static CacheContext {
         &self.context
+    }
+
+    /// The build this copy was made from.
+    #[must_use]
+    pub fn build(&self) -> &'static Build {
+        self.build
     }
 
     /// Makes a cache use this copy.
@@ -70,83 +88,66 @@ impl HookedVtable {
         vptr.store(self.slots.as_ptr().cast_mut(), Ordering::Release);
     }
 
-    /// The copy a hooked cache uses.
+    /// Whether a cache uses this copy.
     ///
     /// # Safety
     ///
-    /// `cache` must be a live cache on which `install` was called.
-    #[inline]
-    unsafe fn of(cache: *mut c_void) -> &'static Self {
-        // SAFETY: its vptr points at the first slot of a leaked `HookedVtable`.
-        unsafe {
-            let slots = *cache.cast::<*const u8>();
-            &*slots
-                .sub(std::mem::offset_of!(HookedVtable, slots))
-                .cast::<Self>()
-        }
+    /// `cache` must be a live object with virtual functions.
+    #[must_use]
+    pub unsafe fn is_installed_in(&self, cache: *const c_void) -> bool {
+        // SAFETY: an object starts with its vptr.
+        std::ptr::eq(unsafe { *cache.cast::<*const usize>() }, self.slots.as_ptr())
     }
 }
 
-/// Stands in for `Cache::Lookup`.
-unsafe extern "C-unwind" fn lookup(
-    cache: *mut c_void,
-    key: *const Slice,
-    statistics: *mut c_void,
-) -> *mut c_void {
-    let Some(original) = ORIGINAL.get() else {
-        return std::ptr::null_mut(); // cannot be: set before the first install
-    };
-    // SAFETY: arguments are passed on as they came.
-    let handle = unsafe { (original.lookup)(cache, key, statistics) };
-    // SAFETY: this function is only reachable through an installed copy; the key is the caller's, and still there.
-    let (context, key) = unsafe { (HookedVtable::of(cache).context(), bytes(key)) };
-    if handle.is_null() {
-        recorder::missed(context, key);
-    } else {
-        // SAFETY: the caller is about to receive this reference.
-        let entry = unsafe { Entry::at(handle) };
-        recorder::hit(context, key, entry.kind(), || entry.charge_bytes());
+/// The context of a hooked cache.
+///
+/// # Safety
+///
+/// `cache` must be a live cache on which [`HookedVtable::install`] was called.
+#[inline]
+unsafe fn context_of(cache: *mut c_void) -> &'static CacheContext {
+    // SAFETY: its vptr points at the first slot of a leaked `HookedVtable`.
+    unsafe {
+        let slots = *cache.cast::<*const u8>();
+        let copy = slots
+            .sub(std::mem::offset_of!(HookedVtable, slots))
+            .cast::<HookedVtable>();
+        &(*copy).context
     }
+}
+
+/// Runs a look-up with its recording, and takes the time of both if it is this one's turn and it hits.
+///
+/// `call` is RocksDB's own function; `record` tells whether the look-up hit a block.
+#[inline]
+fn observe(
+    operator: &'static OperatorContext,
+    call: impl FnOnce() -> *mut c_void,
+    record: impl FnOnce(*mut c_void) -> bool,
+) -> *mut c_void {
+    if operator.is_timing_due() {
+        return observe_timed(operator, call, record);
+    }
+    let handle = call();
+    record(handle);
     handle
 }
 
-/// Stands in for `Cache::Insert`.
-unsafe extern "C-unwind" fn insert(
-    status: *mut c_void,
-    cache: *mut c_void,
-    key: *const Slice,
-    value: *mut c_void,
-    charge: usize,
-    deleter: *const c_void,
-    handle: *mut *mut c_void,
-    priority: c_int,
+#[cold]
+fn observe_timed(
+    operator: &'static OperatorContext,
+    call: impl FnOnce() -> *mut c_void,
+    record: impl FnOnce(*mut c_void) -> bool,
 ) -> *mut c_void {
-    let Some(original) = ORIGINAL.get() else {
-        return status; // cannot be: set before the first install
-    };
-    // SAFETY: arguments are passed on as they came.
-    let returned =
-        unsafe { (original.insert)(status, cache, key, value, charge, deleter, handle, priority) };
-    // SAFETY: as in `lookup`.
-    let (context, key) = unsafe { (HookedVtable::of(cache).context(), bytes(key)) };
-    if value.is_null() {
-        recorder::placeholder_inserted(context, charge);
-    } else {
-        let kind = BlockKind {
-            deleter: deleter as usize,
-            high_priority: priority == 0,
-        };
-        recorder::inserted(context, key, kind, || {
-            // SAFETY: the caller's out parameter: null, or a pointer that the call above has set.
-            let entry = unsafe { handle.as_ref() }.filter(|handle| !handle.is_null());
-            entry.map_or(charge, |&handle| {
-                // SAFETY: the caller has just received this reference.
-                let entry = unsafe { Entry::at(handle) };
-                entry.charge_bytes()
-            })
-        });
+    let started = recorder::monotonic_nanos();
+    let handle = call();
+    let returned = recorder::monotonic_nanos();
+    if record(handle) {
+        let recorded = recorder::monotonic_nanos();
+        recorder::timed_hit(operator, returned - started, recorded - returned);
     }
-    returned
+    handle
 }
 
 /// # Safety

@@ -4,13 +4,15 @@ use weir_protocol::OperatorSubtask;
 
 /// Reads `Join[7] -> Calc[8] (3/4)#1`: task name, one-based subtask index, parallelism, attempt.
 ///
-/// A name of another form is kept whole as the task's name, so that its cache is still told apart.
+/// A name of another form is kept whole as the task's name, so that its cache is still told apart. The operator is taken for
+/// the head of the chain, which [`OperatorSubtask::operator_name`] can be set to better.
 #[must_use]
 pub fn operator_of_thread(thread_name: &str, job_id: &str) -> OperatorSubtask {
     let (task_name, subtask_index, parallelism, attempt) =
         parse(thread_name).unwrap_or((thread_name, 0, 1, 0));
     OperatorSubtask {
         job_id: job_id.to_owned(),
+        job_name: String::new(),
         task_name: task_name.to_owned(),
         operator_name: task_name
             .split(" -> ")

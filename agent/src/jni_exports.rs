@@ -13,12 +13,11 @@ use jni::refs::Global;
 use jni::sys::jlong;
 use jni::{Env, EnvUnowned, JavaVM, jni_sig, jni_str};
 use thiserror::Error;
-use weir_protocol::CacheId;
 use weir_rocksdb_options::{Profile, UnknownProfile};
 
 use crate::agent::{Agent, LogLevel};
-use crate::caches::RefusedCache;
-use crate::frocksdb::{Build, WriteBufferManager, pin_own_library};
+use crate::caches::{RefusedCache, Registration};
+use crate::frocksdb::{self, Build, UnknownStatistics, WriteBufferManager, pin_own_library};
 use crate::settings::{InvalidSetting, Settings};
 use crate::{collector, exporter, identity};
 
@@ -31,6 +30,8 @@ enum ExportError {
     Setting(#[from] InvalidSetting),
     #[error(transparent)]
     Cache(#[from] RefusedCache),
+    #[error(transparent)]
+    Statistics(#[from] UnknownStatistics),
     #[error(transparent)]
     Profile(#[from] UnknownProfile),
     #[error("settings must come as pairs of key and value; there are {0} strings")]
@@ -60,35 +61,68 @@ pub extern "system" fn Java_io_weir_NativeAgent_start<'local>(
         .resolve::<ThrowRuntimeExAndDefault>()
 }
 
-/// `static native long register(long cacheHandle, String threadName, String jobId)`: the number of the cache.
+/// `static native long register(long cacheHandle, long statisticsHandle, String threadName, String jobId, String jobName, String
+/// operatorName)`: the number of the operator behind the cache.
+///
+/// In mode `per-operator` the cache is the operator's own and has no statistics; in the other modes it is Flink's, and the
+/// statistics are those of the operator's database alone. Names that are not known are empty.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_weir_NativeAgent_register<'local>(
     mut unowned: EnvUnowned<'local>,
     _class: JClass<'local>,
     cache_handle: jlong,
+    statistics_handle: jlong,
     thread_name: JString<'local>,
     job_id: JString<'local>,
+    job_name: JString<'local>,
+    operator_name: JString<'local>,
 ) -> jlong {
     unowned
         .with_env(|env| -> Result<jlong, ExportError> {
             let agent = Agent::get().ok_or(ExportError::NotStarted)?;
-            let operator = identity::operator_of_thread(
+            let mut operator = identity::operator_of_thread(
                 &thread_name.try_to_string(env)?,
                 &job_id.try_to_string(env)?,
             );
-            let handle = cache_handle as usize as *mut c_void;
-            // SAFETY: Java passes `LRUCache.getNativeHandle()` of a cache it has just made, and closes it only after
-            // `release`.
+            operator.job_name = job_name.try_to_string(env)?;
+            let operator_name = operator_name.try_to_string(env)?;
+            if !operator_name.is_empty() {
+                operator.operator_name = operator_name;
+            }
+            let registration = Registration {
+                cache: cache_handle as usize as *mut c_void,
+                statistics: statistics_handle as usize as *mut c_void,
+                operator,
+            };
+            // SAFETY: Java passes native handles of live objects, and closes the cache only after the last `release` of an
+            // operator behind it.
             let registered = unsafe {
                 agent
                     .caches
                     .lock()
-                    .register(handle, operator, agent.estimator_config())
+                    .register(registration, agent.estimator_config())
             };
             let id = registered.inspect_err(|refused| agent.note_refusal(refused.to_string()))?;
-            Ok(id.0 as jlong)
+            Ok(jlong::from(id))
         })
         .resolve::<ThrowRuntimeExAndDefault>()
+}
+
+/// `static native void silence(long statisticsHandle)`: switches off all counting in statistics that serve only to tell an
+/// operator apart.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_weir_NativeAgent_silence<'local>(
+    mut unowned: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    statistics_handle: jlong,
+) {
+    unowned
+        .with_env(|_env| -> Result<(), ExportError> {
+            // SAFETY: Java passes the native handle of `Statistics` that it has just made.
+            unsafe { frocksdb::silence(statistics_handle as usize as *const c_void)? };
+            Ok(())
+        })
+        .resolve::<ThrowRuntimeExAndDefault>();
 }
 
 /// `static native void release(long id)`.
@@ -101,7 +135,7 @@ pub extern "system" fn Java_io_weir_NativeAgent_release<'local>(
     unowned
         .with_env(|_env| -> Result<(), ExportError> {
             if let Some(agent) = Agent::get() {
-                agent.caches.lock().release(CacheId(id as u64));
+                agent.caches.lock().release(operator_number(id));
             }
             Ok(())
         })
@@ -120,11 +154,12 @@ pub extern "system" fn Java_io_weir_NativeAgent_writeBufferManager<'local>(
         .with_env(|_env| -> Result<(), ExportError> {
             let agent = Agent::get().ok_or(ExportError::NotStarted)?;
             let mut caches = agent.caches.lock();
-            if let Some(entry) = caches.entries.get_mut(&CacheId(id as u64)) {
-                // SAFETY: Java passes `WriteBufferManager.getNativeHandle()` of the manager in the operator's options,
-                // which lives until after `release`; the build was verified when the cache was registered.
-                entry.write_buffers =
-                    unsafe { WriteBufferManager::bind(handle as usize as *const *const c_void) };
+            if let Some((hooked, entry)) = caches.operator_mut(operator_number(id)) {
+                entry.write_buffers = hooked.build().write_buffers.and_then(|functions| {
+                    // SAFETY: Java passes `WriteBufferManager.getNativeHandle()` of the manager in the operator's options,
+                    // which lives until after `release`; the cache is of the same build.
+                    unsafe { WriteBufferManager::bind(handle as usize as *const *mut c_void, functions) }
+                });
             }
             Ok(())
         })
@@ -139,8 +174,8 @@ pub extern "system" fn Java_io_weir_NativeAgent_describe<'local>(
 ) -> JString<'local> {
     unowned
         .with_env(|env| -> Result<JString<'local>, ExportError> {
-            let text =
-                Build::known().map_or_else(|| "no RocksDB hooked".to_owned(), Build::describe);
+            let hooked = Agent::get().and_then(|agent| agent.hooked());
+            let text = hooked.map_or_else(|| "no RocksDB hooked".to_owned(), Build::describe);
             Ok(env.new_string(text)?)
         })
         .resolve::<ThrowRuntimeExAndDefault>()
@@ -212,6 +247,11 @@ fn log_to_jvm(class: &Global<JClass<'static>>, level: LogLevel, message: &str) {
             Ok(())
         })
     });
+}
+
+/// Java's long as `register` gave it out; 0, which is nobody's, if it did not.
+fn operator_number(id: jlong) -> u32 {
+    u32::try_from(id).unwrap_or_default()
 }
 
 fn pairs(

@@ -75,6 +75,18 @@ impl Ledger {
         self.rebalance()
     }
 
+    /// Takes a cache in at the capacity it has, or at what the budget still allows if that is less, but the minimum at least.
+    pub fn admit_at(&mut self, id: CacheId, capacity_bytes: u64) -> Vec<Resize> {
+        let rest = self.cache_budget_bytes.saturating_sub(self.allocated_bytes());
+        let allowed = capacity_bytes.min(rest.max(MIN_CACHE_BYTES));
+        let share = Share {
+            capacity_bytes,
+            is_assigned: true,
+        };
+        self.shares.insert(id, share);
+        self.move_to(&BTreeMap::from([(id, allowed)]))
+    }
+
     /// Forgets a cache and hands what it had to those that no allocation has named.
     pub fn release(&mut self, id: CacheId) -> Vec<Resize> {
         match self.shares.remove(&id) {
@@ -220,6 +232,23 @@ mod tests {
 
     fn capacities(ledger: &Ledger) -> Vec<u64> {
         ledger.shares.values().map(|s| s.capacity_bytes).collect()
+    }
+
+    #[test]
+    fn a_cache_that_brings_its_capacity_keeps_it_within_the_budget() {
+        let mut ledger = Ledger::new(64 * MIB);
+        assert!(ledger.admit_at(CacheId(1), 40 * MIB).is_empty());
+        let resizes = ledger.admit_at(CacheId(2), 40 * MIB);
+        assert_eq!(
+            resizes,
+            [Resize {
+                id: CacheId(2),
+                capacity_bytes: 24 * MIB
+            }]
+        );
+        assert_eq!(capacities(&ledger), [40 * MIB, 24 * MIB]);
+        ledger.release(CacheId(1));
+        assert_eq!(capacities(&ledger), [24 * MIB], "others are left alone");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //!
 //! The agent is a guest. It never blocks a look-up, never lets a panic out, never grows without bound, and when something
 //! does not match what it was built for it refuses and leaves the job alone. `unsafe` is confined to [`frocksdb`] (what is
-//! known of RocksDB's binary), [`hook`] and [`jni_exports`].
+//! known of RocksDB's binary), [`hook`], [`thread`], [`caches`] and [`jni_exports`].
 
 pub mod agent;
 pub mod announcer;
@@ -19,10 +19,13 @@ pub mod frocksdb;
 pub mod hook;
 pub mod identity;
 pub mod jni_exports;
+pub mod latency;
 pub mod ledger;
 pub mod metrics;
+pub mod operator;
 pub mod recorder;
 pub mod ring;
 pub mod sample;
+pub mod sampling;
 pub mod settings;
 pub mod thread;

@@ -1,241 +1,250 @@
 //! The agent's metrics in Prometheus's text form.
 //!
 //! They are built anew for every scrape from what the agent knows anyway, so a cache that is gone leaves no series behind.
-//! Labels are those of Flink's own reporter; a cache has as many series as its operator subtask has, whatever the job does.
+//! Series that would have the same labels are added up: several keyed operators chained into one task, which Flink's names do
+//! not tell apart, or the caches of the states of one operator.
 
-use prometheus::proto::{
-    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
-};
+mod family;
+mod labels;
+
+use prometheus::proto::MetricFamily;
 use prometheus::{Encoder, TextEncoder};
 use weir_mrc::ReuseDistanceHistogram;
 use weir_protocol::{
-    BlockRole, CacheReport, Caller, HookState, LookupResult, MemoryMode, OperatorSubtask, Report,
+    BlockRole, CacheReport, Caller, HookState, LookupCount, LookupResult, MemoryMode,
+    OperatorSubtask, Report,
 };
 
 use crate::agent::Agent;
+use crate::latency::LatencyHistogram;
+use family::{Distribution, Distributions, Labels, Series};
+use labels::Naming;
 
 /// Upper bounds of `weir_block_miss_seconds`: from a page cache to a disk that is in trouble.
 const MISS_SECONDS: [f64; 14] = [
     1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 5e-2, 0.1, 0.5, 1.0,
 ];
+/// Upper bounds of `weir_block_hit_seconds` and `weir_hook_seconds`.
+const HIT_SECONDS: [f64; 12] = [
+    2e-8, 5e-8, 1e-7, 2e-7, 5e-7, 1e-6, 2e-6, 5e-6, 1e-5, 1e-4, 1e-3, 1e-2,
+];
 
 /// Everything in Prometheus's text form.
 pub fn render(agent: &Agent) -> prometheus::Result<String> {
     let report = agent.report();
-    let mut families = per_cache(&report);
-    families.extend(distributions(agent, &report));
-    families.extend(per_agent(&report));
+    let naming = Naming::new(&report.agent.tm_id, operators(&report).map(|(name, _)| name));
+    let mut families = of_caches(&report, &naming);
+    families.extend(distributions(agent, &naming));
+    families.extend(of_agent(&report, &naming));
     families.retain(|family| !family.get_metric().is_empty());
     let mut text = Vec::new();
     TextEncoder::new().encode(&families, &mut text)?;
     String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))
 }
 
-fn per_cache(report: &Report) -> Vec<MetricFamily> {
-    let gauges = |value: fn(&CacheReport) -> u64| -> Vec<Metric> {
-        report
-            .caches
-            .iter()
-            .map(|cache| gauge(of_operator(report, &cache.operator), value(cache) as f64))
-            .collect()
-    };
-    let lookups = report
-        .caches
-        .iter()
-        .flat_map(|cache| {
-            cache.lookups.iter().map(|count| {
-                let mut labels = of_operator(report, &cache.operator);
-                labels.push(label("role", role(count.role)));
-                labels.push(label("caller", caller(count.caller)));
-                labels.push(label("result", result(count.result)));
-                counter(labels, count.count as f64)
-            })
-        })
-        .collect();
-    let write_buffers = report
-        .caches
-        .iter()
-        .filter_map(|cache| Some((cache, cache.write_buffers?)))
-        .flat_map(|(cache, buffers)| {
-            [
-                ("capacity", buffers.capacity_bytes),
-                ("used", buffers.used_bytes),
-                ("active", buffers.active_bytes),
-            ]
-            .map(|(state, bytes)| {
-                let mut labels = of_operator(report, &cache.operator);
-                labels.push(label("state", state));
-                gauge(labels, bytes as f64)
-            })
-        })
-        .collect();
-    vec![
-        family(
-            "weir_block_cache_lookups_total",
-            "Block cache lookups, exact.",
-            MetricType::COUNTER,
-            lookups,
-        ),
-        family(
-            "weir_block_cache_capacity_bytes",
-            "Capacity of the block cache in force.",
-            MetricType::GAUGE,
-            gauges(|cache| cache.capacity_bytes),
-        ),
-        family(
-            "weir_block_cache_usage_bytes",
-            "Bytes held by the block cache.",
-            MetricType::GAUGE,
-            gauges(|cache| cache.usage_bytes),
-        ),
-        family(
-            "weir_block_cache_pinned_bytes",
-            "Bytes of the block cache that cannot be evicted now.",
-            MetricType::GAUGE,
-            gauges(|cache| cache.pinned_bytes),
-        ),
-        family(
-            "weir_write_buffer_bytes",
-            "Write buffer manager behind the operator: size, memory in all memtables, memory in active ones. Operators of one slot share one.",
-            MetricType::GAUGE,
-            write_buffers,
-        ),
-    ]
+/// Every operator subtask with its exact counts, those behind shared caches included.
+fn operators(report: &Report) -> impl Iterator<Item = (&OperatorSubtask, &[LookupCount])> {
+    report.caches.iter().flat_map(|cache| {
+        let sole = cache.operators.is_empty();
+        let shared = cache.operators.iter();
+        sole.then_some((&cache.operator, &cache.lookups[..]))
+            .into_iter()
+            .chain(shared.map(|one| (&one.operator, &one.lookups[..])))
+    })
 }
 
-fn distributions(agent: &Agent, report: &Report) -> Vec<MetricFamily> {
-    let mut reuse = Vec::new();
-    let mut misses = Vec::new();
-    let caches = agent.caches.lock();
-    for entry in caches.entries.values() {
-        let sampling = entry.sampling.lock();
-        let labels = of_operator(report, &entry.operator);
-        reuse.push(histogram(
-            labels.clone(),
-            reuse_distance(&sampling.estimator.histogram()),
-        ));
-        misses.push(histogram(labels, {
-            let mut times = Histogram::default();
-            times.set_sample_count(sampling.miss_nanos.len());
-            times.set_sample_sum(sampling.miss_nanos_sum as f64 / 1e9);
-            let buckets = MISS_SECONDS
-                .iter()
-                .map(|&seconds| {
-                    let count = sampling.miss_nanos.count_between(0, (seconds * 1e9) as u64);
-                    bucket(seconds, count)
-                })
-                .collect();
-            times.set_bucket(buckets);
-            times
-        }));
+/// A shared cache is the TaskManager's; any other is its operator's.
+fn owner(cache: &CacheReport, naming: &Naming) -> Labels {
+    if cache.operators.is_empty() {
+        naming.of_operator(&cache.operator)
+    } else {
+        naming.of_task_manager()
+    }
+}
+
+fn of_caches(report: &Report, naming: &Naming) -> Vec<MetricFamily> {
+    let mut lookups = Series::default();
+    for (operator, counts) in operators(report) {
+        for count in counts {
+            let mut labels = naming.of_operator(operator);
+            labels.push(("role", role(count.role).to_owned()));
+            labels.push(("caller", caller(count.caller).to_owned()));
+            labels.push(("result", result(count.result).to_owned()));
+            lookups.add(labels, count.count as f64);
+        }
+    }
+    let (mut capacity, mut usage, mut pinned, mut write_buffers) = (
+        Series::default(),
+        Series::default(),
+        Series::default(),
+        Series::default(),
+    );
+    for cache in &report.caches {
+        capacity.add(owner(cache, naming), cache.capacity_bytes as f64);
+        usage.add(owner(cache, naming), cache.usage_bytes as f64);
+        pinned.add(owner(cache, naming), cache.pinned_bytes as f64);
+        let Some(buffers) = cache.write_buffers else {
+            continue;
+        };
+        for (state, bytes) in [
+            ("capacity", buffers.capacity_bytes),
+            ("used", buffers.used_bytes),
+            ("active", buffers.active_bytes),
+        ] {
+            let mut labels = owner(cache, naming);
+            labels.push(("state", state.to_owned()));
+            write_buffers.add(labels, bytes as f64);
+        }
     }
     vec![
-        family(
-            "weir_block_reuse_distance_bytes",
-            "Reuse distances of task threads' lookups, estimated from a sample: 1 - bucket{le=C} / count is the miss ratio at capacity C.",
-            MetricType::HISTOGRAM,
-            reuse,
+        lookups.counter(
+            "weir_block_cache_lookups_total",
+            "Block cache lookups, exact.",
         ),
-        family(
-            "weir_block_miss_seconds",
-            "Time from a failed lookup to the insert of the block, of sampled misses of task threads.",
-            MetricType::HISTOGRAM,
-            misses,
+        capacity.gauge(
+            "weir_block_cache_capacity_bytes",
+            "Capacity of the block cache in force; a cache that operators share has no operator's labels.",
+        ),
+        usage.gauge("weir_block_cache_usage_bytes", "Bytes held by the block cache."),
+        pinned.gauge(
+            "weir_block_cache_pinned_bytes",
+            "Bytes of the block cache that cannot be evicted now.",
+        ),
+        write_buffers.gauge(
+            "weir_write_buffer_bytes",
+            "Write buffer manager behind the operator: size, memory in all memtables, memory in active ones. Operators of one slot share one.",
         ),
     ]
 }
 
-fn reuse_distance(distances: &ReuseDistanceHistogram) -> Histogram {
-    let mut histogram = Histogram::default();
-    histogram.set_sample_count(distances.count);
-    histogram.set_sample_sum(distances.sum_bytes);
-    let buckets = ReuseDistanceHistogram::bounds()
-        .into_iter()
-        .zip(distances.cumulative)
-        .map(|(bytes, count)| bucket(bytes as f64, count))
-        .collect();
-    histogram.set_bucket(buckets);
-    histogram
+fn distributions(agent: &Agent, naming: &Naming) -> Vec<MetricFamily> {
+    let (mut reuse, mut misses, mut hits, mut hook) = (
+        Distributions::default(),
+        Distributions::default(),
+        Distributions::default(),
+        Distributions::default(),
+    );
+    let caches = agent.caches.lock();
+    for entry in caches.entries.values() {
+        for operator in entry.operators.values() {
+            let samples = operator.sampled.samples.lock();
+            let labels = naming.of_operator(&operator.operator);
+            reuse.add(
+                labels.clone(),
+                reuse_distance(&samples.sampling.estimator.histogram()),
+            );
+            misses.add(labels.clone(), latency(&samples.miss, &MISS_SECONDS));
+            hits.add(labels, latency(&samples.hit, &HIT_SECONDS));
+            hook.add(
+                naming.of_task_manager(),
+                latency(&samples.hook, &HIT_SECONDS),
+            );
+        }
+    }
+    vec![
+        reuse.histogram(
+            "weir_block_reuse_distance_bytes",
+            "Reuse distances of task threads' lookups, estimated from a sample: 1 - bucket{le=C} / count is the miss ratio at capacity C.",
+        ),
+        misses.histogram(
+            "weir_block_miss_seconds",
+            "Time from a failed lookup to the insert of the block, of sampled misses of task threads.",
+        ),
+        hits.histogram(
+            "weir_block_hit_seconds",
+            "Time of lookups that hit, of a sample of the task threads'; some 20 ns of it are the clock's.",
+        ),
+        hook.histogram(
+            "weir_hook_seconds",
+            "Time the hook adds to lookups that hit, of the same sample; some 20 ns of it are the clock's.",
+        ),
+    ]
 }
 
-fn per_agent(report: &Report) -> Vec<MetricFamily> {
-    let tm = || vec![label("tm_id", &report.agent.tm_id)];
+fn reuse_distance(distances: &ReuseDistanceHistogram) -> Distribution {
+    Distribution {
+        buckets: ReuseDistanceHistogram::bounds()
+            .into_iter()
+            .map(|bytes| bytes as f64)
+            .zip(distances.cumulative)
+            .collect(),
+        count: distances.count,
+        sum: distances.sum_bytes,
+    }
+}
+
+fn latency(latency: &LatencyHistogram, bounds: &[f64]) -> Distribution {
+    Distribution {
+        buckets: bounds
+            .iter()
+            .map(|&seconds| (seconds, latency.count_within(seconds)))
+            .collect(),
+        count: latency.count(),
+        sum: latency.sum_seconds(),
+    }
+}
+
+fn of_agent(report: &Report, naming: &Naming) -> Vec<MetricFamily> {
     let (hooked, reason) = match &report.agent.hook {
         HookState::Hooked => ("yes", String::new()),
         HookState::Waiting => ("waiting", String::new()),
         HookState::Refused { reason } => ("no", reason.clone()),
     };
-    let mut info = tm();
+    let mode = match report.agent.mode {
+        MemoryMode::Observe => "observe",
+        MemoryMode::Shared => "shared",
+        MemoryMode::PerOperator => "per-operator",
+    };
+    let mut info = naming.of_task_manager();
     info.extend([
-        label("version", &report.agent.version),
-        label("rocksdb", &report.agent.rocksdb_version),
-        label(
-            "mode",
-            match report.agent.mode {
-                MemoryMode::Observe => "observe",
-                MemoryMode::Shared => "shared",
-                MemoryMode::PerOperator => "per-operator",
-            },
-        ),
-        label("hooked", hooked),
-        label("reason", &reason),
+        ("version", report.agent.version.clone()),
+        ("rocksdb", report.agent.rocksdb_version.clone()),
+        ("mode", mode.to_owned()),
+        ("hooked", hooked.to_owned()),
+        ("reason", reason),
     ]);
-    let budget = [
+    let mut budget = Series::default();
+    for (part, bytes) in [
         ("total", report.budget.total_bytes),
         ("write-buffer", report.budget.write_buffer_bytes),
         ("cache", report.budget.cache_bytes),
-    ]
-    .map(|(part, bytes)| {
-        let mut labels = tm();
-        labels.push(label("part", part));
-        gauge(labels, bytes as f64)
-    });
-    let one_counter = |name, help, value: u64| {
-        family(
-            name,
-            help,
-            MetricType::COUNTER,
-            vec![counter(tm(), value as f64)],
-        )
+    ] {
+        let mut labels = naming.of_task_manager();
+        labels.push(("part", part.to_owned()));
+        budget.add(labels, bytes as f64);
+    }
+    let counter = |name, help, value: u64| {
+        Series::one(naming.of_task_manager(), value as f64).counter(name, help)
     };
     vec![
-        family(
+        Series::one(info, 1.0).gauge(
             "weir_agent_info",
             "What the agent is and whether it sees the caches; always 1.",
-            MetricType::GAUGE,
-            vec![gauge(info, 1.0)],
         ),
-        family(
+        budget.gauge(
             "weir_memory_budget_bytes",
             "What the TaskManager's caches and write buffers may reach.",
-            MetricType::GAUGE,
-            budget.into(),
         ),
-        one_counter(
+        counter(
             "weir_samples_dropped_total",
             "Samples lost because a thread's ring was full.",
             report.health.samples_dropped,
         ),
-        one_counter(
+        counter(
             "weir_samples_taken_total",
             "Samples that reached the collector.",
             report.health.samples_taken,
         ),
-        one_counter(
+        counter(
+            "weir_lookups_unattributed_total",
+            "Lookups in shared caches that could be given to no operator.",
+            report.health.unattributed_lookups,
+        ),
+        counter(
             "weir_panics_caught_total",
             "Failures of the agent that it survived.",
             report.health.panics_caught,
         ),
-    ]
-}
-
-fn of_operator(report: &Report, operator: &OperatorSubtask) -> Vec<LabelPair> {
-    vec![
-        label("tm_id", &report.agent.tm_id),
-        label("job_id", &operator.job_id),
-        label("task_name", &operator.task_name),
-        label("operator_name", &operator.operator_name),
-        label("subtask_index", &operator.subtask_index.to_string()),
     ]
 }
 
@@ -262,49 +271,4 @@ fn result(result: LookupResult) -> &'static str {
         LookupResult::Hit => "hit",
         LookupResult::Miss => "miss",
     }
-}
-
-fn label(name: &str, value: &str) -> LabelPair {
-    let mut pair = LabelPair::default();
-    pair.set_name(name.to_owned());
-    pair.set_value(value.to_owned());
-    pair
-}
-
-fn gauge(labels: Vec<LabelPair>, value: f64) -> Metric {
-    let mut gauge = Gauge::default();
-    gauge.set_value(value);
-    let mut metric = Metric::from_label(labels);
-    metric.set_gauge(gauge);
-    metric
-}
-
-fn counter(labels: Vec<LabelPair>, value: f64) -> Metric {
-    let mut counter = Counter::default();
-    counter.set_value(value);
-    let mut metric = Metric::from_label(labels);
-    metric.set_counter(counter);
-    metric
-}
-
-fn histogram(labels: Vec<LabelPair>, histogram: Histogram) -> Metric {
-    let mut metric = Metric::from_label(labels);
-    metric.set_histogram(histogram);
-    metric
-}
-
-fn bucket(upper_bound: f64, cumulative_count: u64) -> Bucket {
-    let mut bucket = Bucket::default();
-    bucket.set_upper_bound(upper_bound);
-    bucket.set_cumulative_count(cumulative_count);
-    bucket
-}
-
-fn family(name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {
-    let mut family = MetricFamily::default();
-    family.set_name(name.to_owned());
-    family.set_help(help.to_owned());
-    family.set_field_type(kind);
-    family.set_metric(metrics);
-    family
 }

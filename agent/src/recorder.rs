@@ -1,231 +1,177 @@
 //! Turns what the hook sees into exact counts and samples. Safe code on the hottest path of the job.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use weir_mrc::hash_key;
 use weir_protocol::{BlockRole, LookupResult};
 
-use crate::context::CacheContext;
+use crate::operator::OperatorContext;
 use crate::sample::{Sample, SampleKind};
-use crate::thread::{self, PendingMiss, ThreadSlot};
-
-/// What tells the kind of a cached block: the function that frees it, and the priority it was inserted with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BlockKind {
-    /// Address of the deleter; blocks of one C++ type share one.
-    pub deleter: usize,
-    /// Inserted with high priority: index, filter or dictionary.
-    pub high_priority: bool,
-}
-
-/// Address of the deleter of data and index blocks. RocksDB keeps it in no symbol table, so it is learned at first sight:
-/// only blocks of that type are inserted with low priority.
-static BLOCK_DELETER: AtomicUsize = AtomicUsize::new(0);
-
-impl BlockKind {
-    fn role(self) -> BlockRole {
-        match (
-            self.high_priority,
-            BLOCK_DELETER.load(Ordering::Relaxed) == self.deleter,
-        ) {
-            (false, true) => BlockRole::Data,
-            (true, true) => BlockRole::Index,
-            (true, false) if BLOCK_DELETER.load(Ordering::Relaxed) != 0 => BlockRole::Filter,
-            _ => BlockRole::Other,
-        }
-    }
-
-    /// Learns from an insert.
-    fn learn(self) {
-        if !self.high_priority && BLOCK_DELETER.load(Ordering::Relaxed) == 0 {
-            BLOCK_DELETER.store(self.deleter, Ordering::Relaxed);
-        }
-    }
-}
+use crate::thread::{self, CurrentThread, PendingMiss};
 
 /// After a look-up that found the block. `charge_bytes` is asked for only if the access is sampled.
 #[inline]
 pub fn hit(
-    context: &'static CacheContext,
+    operator: &OperatorContext,
     key: &[u8],
-    kind: BlockKind,
+    role: BlockRole,
     charge_bytes: impl FnOnce() -> usize,
 ) {
-    let cache_id = context.cache_id();
-    if cache_id == 0 {
+    let id = operator.id();
+    if id == 0 {
         return;
     }
-    thread::with_current(|thread| {
-        resolve_orphan(thread);
-        let caller = thread.caller(context);
-        context.count(caller, kind.role(), LookupResult::Hit);
-        let hash = hash_key(key);
-        if hash < context.threshold() {
-            let charge_bytes = charge_bytes();
-            push(
-                thread,
-                context,
-                cache_id,
-                hash,
-                charge_bytes,
-                SampleKind::Hit,
-                0,
-            );
-        }
-    });
+    operator.count(operator.caller(), role, LookupResult::Hit);
+    let hash = hash_key(key);
+    if hash < operator.threshold() {
+        let sample = sample(id, hash, SampleKind::Hit, role);
+        push(operator, charge_bytes(), 0, sample);
+    }
 }
 
-/// After a look-up that did not find the block. It is counted when its insert, or the lack of one, tells more of it.
+/// After a look-up that did not find the block, where the look-up said what kind of block it was.
 #[inline]
-pub fn missed(context: &'static CacheContext, key: &[u8]) {
-    let cache_id = context.cache_id();
-    if cache_id == 0 {
+pub fn missed(operator: &'static OperatorContext, key: &[u8], role: BlockRole) {
+    let id = operator.id();
+    if id == 0 {
         return;
     }
-    thread::with_current(|thread| {
-        resolve_orphan(thread);
-        let hash = hash_key(key);
-        let started_nanos = if hash < context.threshold() {
-            monotonic_nanos()
-        } else {
-            0
-        };
-        thread.set_pending(PendingMiss {
-            context,
-            cache_id,
-            hash,
-            started_nanos,
-        });
+    operator.count(operator.caller(), role, LookupResult::Miss);
+    let hash = hash_key(key);
+    if hash < operator.threshold() {
+        wait_for_insert(operator, id, hash, true);
+    }
+}
+
+/// After a look-up that did not find the block. Its insert, or the lack of one, tells what kind of block it was.
+#[inline]
+pub fn missed_unknown(operator: &'static OperatorContext, key: &[u8]) {
+    let id = operator.id();
+    if id != 0 {
+        wait_for_insert(operator, id, hash_key(key), false);
+    }
+}
+
+#[inline]
+fn wait_for_insert(operator: &'static OperatorContext, id: u32, hash: u64, is_counted: bool) {
+    let Some(thread) = thread::current() else {
+        if !is_counted {
+            operator.count(operator.caller(), BlockRole::Other, LookupResult::Miss);
+        }
+        return;
+    };
+    settle_orphan(thread);
+    let is_sampled = is_counted || hash < operator.threshold();
+    thread.set_pending(PendingMiss {
+        operator,
+        operator_id: id,
+        hash,
+        started_nanos: if is_sampled { monotonic_nanos() } else { 0 },
+        is_counted,
     });
 }
 
 /// After a block was inserted.
 #[inline]
-pub fn inserted(
-    context: &'static CacheContext,
-    key: &[u8],
-    kind: BlockKind,
-    charge_bytes: impl FnOnce() -> usize,
-) {
-    kind.learn();
-    thread::with_current(|thread| {
-        let Some(miss) = thread.take_pending() else {
-            return; // a block brought in without a look-up before
-        };
-        let same = std::ptr::eq(miss.context, context) && miss.hash == hash_key(key);
-        if same {
-            settle(
-                thread,
-                miss,
-                kind.role(),
-                charge_bytes,
-                SampleKind::MissInserted,
-            );
-        } else {
-            settle(
-                thread,
-                miss,
-                BlockRole::Other,
-                || 0,
-                SampleKind::MissNotInserted,
-            );
-        }
-    });
+pub fn inserted(key: &[u8], role: BlockRole, charge_bytes: impl FnOnce() -> usize) {
+    let Some(miss) = thread::current().and_then(CurrentThread::take_pending) else {
+        return; // a block brought in without a look-up before, or one that is not sampled
+    };
+    if miss.hash == hash_key(key) {
+        settle(miss, role, charge_bytes, SampleKind::MissInserted);
+    } else {
+        settle(miss, BlockRole::Other, || 0, SampleKind::MissNotInserted);
+    }
 }
 
-/// After a placeholder was inserted: the block was read with `fill_cache` off and only its memory is charged.
+/// After a placeholder was inserted: a block was read with `fill_cache` off and only its memory is charged. Its key is made up.
 #[inline]
-pub fn placeholder_inserted(context: &'static CacheContext, charge_bytes: usize) {
-    thread::with_current(|thread| {
-        let Some(miss) = thread.take_pending() else {
-            return; // a reservation
-        };
-        let (role, charge_bytes) = if std::ptr::eq(miss.context, context) {
-            // Only data blocks are read without filling the cache.
-            (BlockRole::Data, charge_bytes)
-        } else {
-            (BlockRole::Other, 0)
-        };
-        settle(
-            thread,
-            miss,
-            role,
-            || charge_bytes,
-            SampleKind::MissNotInserted,
-        );
-    });
+pub fn placeholder_inserted(charge_bytes: usize) {
+    if let Some(miss) = thread::current().and_then(CurrentThread::take_pending) {
+        // Only data blocks are read without filling the cache.
+        let kind = SampleKind::MissNotInserted;
+        settle(miss, BlockRole::Data, || charge_bytes, kind);
+    }
 }
 
-/// Counts a miss that never got an insert: a read that failed, or was not allowed to read from disk.
+/// Tells how long a look-up took that hit: in RocksDB's own function, and in the hook around it.
+#[cold]
+pub fn timed_hit(operator: &OperatorContext, hit_nanos: u64, hook_nanos: u64) {
+    let id = operator.id();
+    if id != 0 {
+        let hook_nanos = usize::try_from(hook_nanos).unwrap_or(usize::MAX);
+        let sample = sample(id, 0, SampleKind::TimedHit, BlockRole::Other);
+        push(operator, hook_nanos, hit_nanos, sample);
+    }
+}
+
+/// A miss that never got an insert: a read that failed, or was not allowed to read from disk.
 #[inline]
-fn resolve_orphan(thread: &ThreadSlot) {
+fn settle_orphan(thread: CurrentThread) {
     if let Some(miss) = thread.take_pending() {
-        settle(
-            thread,
-            miss,
-            BlockRole::Other,
-            || 0,
-            SampleKind::MissNotInserted,
-        );
+        settle(miss, BlockRole::Other, || 0, SampleKind::MissNotInserted);
     }
 }
 
 fn settle(
-    thread: &ThreadSlot,
     miss: PendingMiss,
     role: BlockRole,
     charge_bytes: impl FnOnce() -> usize,
     kind: SampleKind,
 ) {
-    if miss.context.cache_id() != miss.cache_id {
-        return; // the cache has gone, and another has its place
+    let operator = miss.operator;
+    if operator.id() != miss.operator_id {
+        return; // the operator has gone, and another may have its place
     }
-    miss.context
-        .count(thread.caller(miss.context), role, LookupResult::Miss);
+    if !miss.is_counted {
+        operator.count(operator.caller(), role, LookupResult::Miss);
+    }
     if miss.started_nanos != 0 {
         let nanos = match kind {
             SampleKind::MissInserted => monotonic_nanos().saturating_sub(miss.started_nanos),
             _ => 0,
         };
-        push(
-            thread,
-            miss.context,
-            miss.cache_id,
-            miss.hash,
-            charge_bytes(),
-            kind,
-            nanos,
-        );
+        let sample = sample(miss.operator_id, miss.hash, kind, role);
+        push(operator, charge_bytes(), nanos, sample);
     }
 }
 
-fn push(
-    thread: &ThreadSlot,
-    context: &CacheContext,
-    cache_id: u32,
-    hash: u64,
-    charge_bytes: usize,
-    kind: SampleKind,
-    miss_nanos: u64,
-) {
-    let is_task = thread.number() == context.owner();
-    let sample = Sample {
+fn sample(operator_id: u32, hash: u64, kind: SampleKind, role: BlockRole) -> Sample {
+    Sample {
         hash,
-        cache_id,
-        charge_bytes: u32::try_from(charge_bytes).unwrap_or(u32::MAX),
+        operator_id,
+        charge_bytes: 0,
         kind,
+        role,
+        is_task: false,
+        nanos: 0,
+    }
+}
+
+/// Completes a sample and hands it to the collector.
+#[cold]
+fn push(
+    operator: &OperatorContext,
+    charge_bytes: usize,
+    nanos: u64,
+    sample: Sample,
+) {
+    let is_task = operator.is_task_thread();
+    let sample = Sample {
+        charge_bytes: u32::try_from(charge_bytes).unwrap_or(u32::MAX),
         is_task,
-        miss_nanos: u32::try_from(miss_nanos).unwrap_or(u32::MAX),
+        nanos: u32::try_from(nanos).unwrap_or(u32::MAX),
+        ..sample
     };
-    if !thread.push(sample) && is_task {
-        context.note_task_drop();
+    let is_taken = thread::current().is_some_and(|thread| thread.push(sample));
+    if !is_taken && is_task && sample.kind != SampleKind::TimedHit {
+        operator.note_task_drop();
     }
 }
 
 /// Nanoseconds since the first call, never 0.
-fn monotonic_nanos() -> u64 {
+pub fn monotonic_nanos() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     let elapsed = START.get_or_init(Instant::now).elapsed();
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX).max(1)

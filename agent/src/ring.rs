@@ -1,6 +1,6 @@
 //! A bounded single-producer, single-consumer ring of samples: full means drop and count, never wait.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crossbeam::utils::CachePadded;
 
@@ -21,26 +21,28 @@ pub struct Ring {
     tail: CachePadded<AtomicU32>,
     /// Samples lost because the ring was full.
     dropped: AtomicU64,
-    /// The owning thread has ended; the ring goes away once it is empty.
-    retired: AtomicBool,
-    slots: Box<[[AtomicU64; 3]]>,
-}
-
-impl Default for Ring {
-    fn default() -> Self {
-        Self {
-            head: CachePadded::new(AtomicU32::new(0)),
-            tail: CachePadded::new(AtomicU32::new(0)),
-            dropped: AtomicU64::new(0),
-            retired: AtomicBool::new(false),
-            slots: (0..SLOTS)
-                .map(|_| [const { AtomicU64::new(0) }; 3])
-                .collect(),
-        }
-    }
+    slots: Vec<[AtomicU64; 3]>,
 }
 
 impl Ring {
+    /// An empty ring; `None` if there is no memory for it, which is no reason to end the process.
+    #[must_use]
+    pub fn try_new() -> Option<Self> {
+        Self::with_slots(SLOTS)
+    }
+
+    fn with_slots(count: usize) -> Option<Self> {
+        let mut slots = Vec::new();
+        slots.try_reserve_exact(count).ok()?;
+        slots.resize_with(count, || [const { AtomicU64::new(0) }; 3]);
+        Some(Self {
+            head: CachePadded::new(AtomicU32::new(0)),
+            tail: CachePadded::new(AtomicU32::new(0)),
+            dropped: AtomicU64::new(0),
+            slots,
+        })
+    }
+
     /// Appends a sample; false if the ring was full. Only the owning thread may call this.
     pub fn push(&self, sample: Sample) -> bool {
         let head = self.head.load(Ordering::Relaxed);
@@ -76,18 +78,6 @@ impl Ring {
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
-
-    /// Called when the owning thread ends.
-    pub fn retire(&self) {
-        self.retired.store(true, Ordering::Release);
-    }
-
-    /// Whether the owner has ended and everything it left has been read.
-    pub fn is_finished(&self) -> bool {
-        // Acquire first, so that a push before `retire` is seen by the comparison.
-        self.retired.load(Ordering::Acquire)
-            && self.head.load(Ordering::Acquire) == self.tail.load(Ordering::Relaxed)
-    }
 }
 
 #[cfg(test)]
@@ -98,17 +88,18 @@ mod tests {
     fn sample(n: u64) -> Sample {
         Sample {
             hash: n,
-            cache_id: n as u32,
+            operator_id: n as u32,
             charge_bytes: 4096,
             kind: SampleKind::Hit,
+            role: weir_protocol::BlockRole::Data,
             is_task: true,
-            miss_nanos: 0,
+            nanos: 0,
         }
     }
 
     #[test]
     fn a_full_ring_drops_and_counts_and_keeps_the_oldest() {
-        let ring = Ring::default();
+        let ring = Ring::try_new().unwrap();
         for n in 0..SLOTS as u64 + 5 {
             assert_eq!(ring.push(sample(n)), n < SLOTS as u64);
         }
@@ -120,8 +111,13 @@ mod tests {
     }
 
     #[test]
+    fn no_memory_means_no_ring() {
+        assert!(Ring::with_slots(isize::MAX as usize / 24).is_none());
+    }
+
+    #[test]
     fn everything_pushed_by_another_thread_arrives_in_order() {
-        let ring = std::sync::Arc::new(Ring::default());
+        let ring = std::sync::Arc::new(Ring::try_new().unwrap());
         let producer = {
             let ring = ring.clone();
             std::thread::spawn(move || {
@@ -133,13 +129,12 @@ mod tests {
                         std::thread::yield_now();
                     }
                 }
-                ring.retire();
             })
         };
         let mut next = 0;
-        while !ring.is_finished() {
+        while next < 200_000 {
             ring.drain(|s| {
-                assert_eq!((s.hash, s.cache_id), (next, next as u32));
+                assert_eq!((s.hash, s.operator_id), (next, next as u32));
                 next += 1;
             });
         }

@@ -67,8 +67,9 @@ impl Settings {
                 write_buffer_bytes: 0,
                 write_buffer_manager_bytes: 0,
                 cache_bytes: 0,
+                shared_cache_bytes: 0,
             },
-            mode: MemoryMode::PerOperator,
+            mode: MemoryMode::Observe,
             samples: 8192,
             half_life: Duration::from_secs(600),
             http_ports: 9260..=9299,
@@ -96,9 +97,12 @@ impl Settings {
                         .map_err(|_| invalid("a share between 0 and 1"))?;
                 }
                 "mode" => {
-                    if value != "per-operator" {
-                        return Err(invalid("'per-operator'"));
-                    }
+                    settings.mode = match value.as_str() {
+                        "observe" => MemoryMode::Observe,
+                        "shared" => MemoryMode::Shared,
+                        "per-operator" => MemoryMode::PerOperator,
+                        _ => return Err(invalid("observe, shared or per-operator")),
+                    };
                 }
                 "samples" => {
                     settings.samples = value
@@ -140,6 +144,15 @@ impl Settings {
                 expected: "a share between 0 and 1",
             })?;
         Ok(settings)
+    }
+
+    /// What all capacities may reach together. A cache that is Flink's also holds what its write buffer manager reserves.
+    #[must_use]
+    pub fn cache_budget_bytes(&self) -> u64 {
+        match self.mode {
+            MemoryMode::PerOperator => self.memory.cache_bytes,
+            MemoryMode::Observe | MemoryMode::Shared => self.memory.shared_cache_bytes,
+        }
     }
 
     /// Host under which others reach this agent: the bind address unless that is a wildcard.
@@ -199,6 +212,7 @@ mod tests {
         .unwrap();
         assert_eq!(settings.tm_id, "tm-1");
         assert_eq!(settings.memory.cache_bytes, 750);
+        assert_eq!(settings.mode, MemoryMode::PerOperator);
         assert_eq!(settings.samples, 1024);
         assert_eq!(settings.half_life, Duration::from_secs(30));
         assert_eq!(settings.http_ports, 9300..=9301);
@@ -215,7 +229,7 @@ mod tests {
         for (key, value) in [
             ("budget-bytes", "lots"),
             ("write-buffer-ratio", "1.5"),
-            ("mode", "observe"),
+            ("mode", "watch"),
             ("samples", "3"),
             ("half-life-ms", "5"),
             ("http-port-range", "9-1"),

@@ -1,72 +1,176 @@
 //! What the hook keeps per thread: its ring, its kind, and the miss that waits for its insert.
+//!
+//! A thread-local variable of a library that was opened at run time costs a call into the dynamic linker on every access. The
+//! hooks cannot afford that, so they find their thread's slot by the address of its control block, which one instruction
+//! reads, in a table of their own. A look-up that hits on the task thread does not even need the slot: the thread's address
+//! says all.
+#![allow(
+    unsafe_code,
+    reason = "reads the thread pointer, and shares a table whose slots belong to one thread each"
+)]
 
-use std::cell::{Cell, OnceCell};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
+use crossbeam::utils::CachePadded;
 use weir_protocol::Caller;
 
-use crate::context::CacheContext;
+use crate::operator::OperatorContext;
 use crate::ring::Ring;
 use crate::sample::Sample;
 
-/// Rings there may be at once. A TaskManager has a task thread per subtask and RocksDB a handful of its own; beyond
-/// this a thread still counts, but does not sample.
-const MAX_RINGS: usize = 1024;
+/// Threads told apart at once. A TaskManager has a task thread per subtask and RocksDB a handful of its own; what threads
+/// beyond this do is counted as that of [`Caller::Other`] and not sampled.
+const SLOTS: usize = 1024;
+/// Neighbours tried when two threads want the same slot.
+const PROBES: usize = 16;
 
-static NEXT_THREAD: AtomicU64 = AtomicU64::new(1);
-static RINGS: Mutex<Vec<Arc<Ring>>> = Mutex::new(Vec::new());
+static TABLE: [CachePadded<ThreadSlot>; SLOTS] =
+    [const { CachePadded::new(ThreadSlot::new()) }; SLOTS];
+static LOST_WITHOUT_RING: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    static THREAD: ThreadSlot = const { ThreadSlot::new() };
+    /// Gives the slot back when the thread ends. Touched once in a thread's life.
+    static GUARD: SlotGuard = const { SlotGuard(Cell::new(None)) };
 }
 
 /// A failed look-up whose insert has not come yet.
 #[derive(Debug, Clone, Copy)]
 pub struct PendingMiss {
-    /// Where it failed.
-    pub context: &'static CacheContext,
-    /// Number of the cache then.
-    pub cache_id: u32,
+    /// Whose look-up failed.
+    pub operator: &'static OperatorContext,
+    /// Its number then.
+    pub operator_id: u32,
     /// Hash of the key.
     pub hash: u64,
     /// Monotonic nanoseconds of the failure; 0 if the access is not sampled.
     pub started_nanos: u64,
+    /// Whether it has been counted already; if not, its insert tells the role it counts for.
+    pub is_counted: bool,
 }
 
 /// State of one thread that was seen in a hook.
+///
+/// `pointer` and `ring` may be read by anyone. The cells belong to the thread whose pointer the slot holds.
 #[derive(Debug)]
-pub struct ThreadSlot {
-    /// 0 until first used.
-    number: Cell<u64>,
+struct ThreadSlot {
+    /// Address of the thread's control block; 0 while free.
+    pointer: AtomicUsize,
     caller: Cell<Caller>,
     pending: Cell<Option<PendingMiss>>,
-    ring: OnceCell<Arc<Ring>>,
+    /// Stays with the slot when the thread ends: the next one goes on with it. `None` inside: there was no memory for it.
+    ring: OnceLock<Option<Ring>>,
 }
 
-/// Runs `use_thread` with the state of this thread; `None` while the thread is being torn down.
+// SAFETY: `pointer` and `ring` are made for sharing. The cells are reached only through `CurrentThread`, which stays on the
+// thread the slot belongs to; from one owner to the next it passes by a release store and an acquiring exchange of `pointer`.
+unsafe impl Sync for ThreadSlot {}
+
+/// The slot of the running thread; it cannot be taken to another one.
+#[derive(Debug, Clone, Copy)]
+pub struct CurrentThread {
+    slot: &'static ThreadSlot,
+    stays_here: PhantomData<*const ()>,
+}
+
+struct SlotGuard(Cell<Option<&'static ThreadSlot>>);
+
+/// Address of this thread's control block: no two live threads share one.
 #[inline]
-pub fn with_current<T>(use_thread: impl FnOnce(&ThreadSlot) -> T) -> Option<T> {
-    THREAD.try_with(use_thread).ok()
-}
-
-/// Rings of all threads.
-pub fn rings() -> Vec<Arc<Ring>> {
-    RINGS.lock().clone()
-}
-
-/// Lets go of the rings of ended threads that have been read to the end; returns how many samples those had lost.
-pub fn forget_finished() -> u64 {
-    let mut dropped = 0;
-    RINGS.lock().retain(|ring| {
-        let is_finished = ring.is_finished();
-        if is_finished {
-            dropped += ring.dropped();
+#[must_use]
+pub fn pointer() -> usize {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    {
+        let pointer: usize;
+        // SAFETY: on x86-64 Linux the first word of the control block holds its own address (System V ABI, thread-local
+        // storage, variant II).
+        unsafe {
+            std::arch::asm!(
+                "mov {}, fs:[0]",
+                out(reg) pointer,
+                options(nostack, pure, readonly, preserves_flags)
+            );
         }
-        !is_finished
-    });
-    dropped
+        pointer
+    }
+    #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+    {
+        // SAFETY: has no preconditions.
+        unsafe { libc::pthread_self() as usize }
+    }
+}
+
+/// The slot of this thread; `None` if there are too many threads, or if this one is being torn down.
+#[inline]
+#[must_use]
+pub fn current() -> Option<CurrentThread> {
+    let pointer = pointer();
+    let first = &*TABLE[first_index(pointer)];
+    let slot = if first.pointer.load(Ordering::Relaxed) == pointer {
+        first
+    } else {
+        elsewhere(pointer)?
+    };
+    Some(CurrentThread {
+        slot,
+        stays_here: PhantomData,
+    })
+}
+
+#[cold]
+fn elsewhere(pointer: usize) -> Option<&'static ThreadSlot> {
+    slots_of(pointer)
+        .find(|slot| slot.pointer.load(Ordering::Relaxed) == pointer)
+        .or_else(|| introduce(pointer))
+}
+
+/// First contact: takes a free slot, and finds out what kind of thread this is.
+fn introduce(pointer: usize) -> Option<&'static ThreadSlot> {
+    GUARD
+        .try_with(|guard| {
+            // Acquire: what the slot's last owner did with its cells comes first.
+            let slot = slots_of(pointer).find(|slot| {
+                slot.pointer
+                    .compare_exchange(0, pointer, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok()
+            })?;
+            slot.caller.set(caller_by_name(&thread_name()));
+            slot.pending.set(None);
+            guard.0.set(Some(slot));
+            Some(slot)
+        })
+        .ok()?
+}
+
+fn slots_of(pointer: usize) -> impl Iterator<Item = &'static ThreadSlot> {
+    let first = first_index(pointer);
+    (0..PROBES).map(move |step| &*TABLE[(first + step) % SLOTS])
+}
+
+#[inline]
+fn first_index(pointer: usize) -> usize {
+    // Control blocks lie at the ends of equally large stacks: only a product mixes what differs in them.
+    pointer.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (usize::BITS - SLOTS.trailing_zeros())
+}
+
+/// Rings of all threads, of ended ones too.
+pub fn rings() -> impl Iterator<Item = &'static Ring> {
+    TABLE.iter().filter_map(|slot| slot.ring.get()?.as_ref())
+}
+
+/// Live threads seen in a hook.
+#[must_use]
+pub fn live() -> usize {
+    let is_live = |slot: &&CachePadded<ThreadSlot>| slot.pointer.load(Ordering::Relaxed) != 0;
+    TABLE.iter().filter(is_live).count()
+}
+
+/// Samples lost so far, because a ring was full or could not be made.
+#[must_use]
+pub fn samples_dropped() -> u64 {
+    LOST_WITHOUT_RING.load(Ordering::Relaxed) + rings().map(Ring::dropped).sum::<u64>()
 }
 
 // === impl ThreadSlot ===
@@ -74,78 +178,54 @@ pub fn forget_finished() -> u64 {
 impl ThreadSlot {
     const fn new() -> Self {
         Self {
-            number: Cell::new(0),
+            pointer: AtomicUsize::new(0),
             caller: Cell::new(Caller::Other),
             pending: Cell::new(None),
-            ring: OnceCell::new(),
+            ring: OnceLock::new(),
         }
     }
+}
 
-    /// Number of this thread, from 1; never given twice.
+// === impl CurrentThread ===
+
+impl CurrentThread {
+    /// What this thread is where it is not the task thread.
     #[inline]
-    pub fn number(&self) -> u64 {
-        match self.number.get() {
-            0 => self.introduce(),
-            number => number,
-        }
-    }
-
-    /// First contact: number and kind of the thread.
-    #[cold]
-    fn introduce(&self) -> u64 {
-        let number = NEXT_THREAD.fetch_add(1, Ordering::Relaxed);
-        self.caller.set(caller_by_name(&thread_name()));
-        self.number.set(number);
-        number
-    }
-
-    /// As whom this thread counts when it looks something up in the cache of `context`.
-    #[inline]
-    pub fn caller(&self, context: &CacheContext) -> Caller {
-        if self.number() == context.owner() {
-            Caller::Task
-        } else {
-            self.caller.get()
-        }
+    #[must_use]
+    pub fn caller(self) -> Caller {
+        self.slot.caller.get()
     }
 
     /// The miss that waits for its insert, which afterwards waits no more.
     #[inline]
-    pub fn take_pending(&self) -> Option<PendingMiss> {
-        self.pending.take()
+    pub fn take_pending(self) -> Option<PendingMiss> {
+        self.slot.pending.take()
     }
 
     /// Remembers a miss until its insert.
     #[inline]
-    pub fn set_pending(&self, miss: PendingMiss) {
-        self.pending.set(Some(miss));
+    pub fn set_pending(self, miss: PendingMiss) {
+        self.slot.pending.set(Some(miss));
     }
 
     /// Hands a sample to the collector; false if it was lost.
-    pub fn push(&self, sample: Sample) -> bool {
-        match self.ring.get().or_else(|| self.make_ring()) {
+    pub fn push(self, sample: Sample) -> bool {
+        match self.slot.ring.get_or_init(Ring::try_new) {
             Some(ring) => ring.push(sample),
-            None => false,
+            None => {
+                LOST_WITHOUT_RING.fetch_add(1, Ordering::Relaxed);
+                false
+            }
         }
-    }
-
-    #[cold]
-    fn make_ring(&self) -> Option<&Arc<Ring>> {
-        // Not `lock`: a thread in a look-up does not wait. The next sample tries again.
-        let mut rings = RINGS.try_lock()?;
-        if rings.len() >= MAX_RINGS {
-            return None;
-        }
-        let ring = self.ring.get_or_init(Arc::default);
-        rings.push(ring.clone());
-        Some(ring)
     }
 }
 
-impl Drop for ThreadSlot {
+impl Drop for SlotGuard {
     fn drop(&mut self) {
-        if let Some(ring) = self.ring.get() {
-            ring.retire();
+        if let Some(slot) = self.0.take() {
+            slot.pending.set(None);
+            // Release: the next owner finds the cells as they are now.
+            slot.pointer.store(0, Ordering::Release);
         }
     }
 }
@@ -187,27 +267,43 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_is_the_task_thread_of_its_own_cache_only() {
-        let mine = CacheContext::default();
-        let others = CacheContext::default();
-        with_current(|thread| {
-            mine.switch_on(1, thread.number());
-            others.switch_on(2, thread.number() + 1);
-            assert_eq!(thread.caller(&mine), Caller::Task);
-            assert_eq!(thread.caller(&others), Caller::Other);
-        })
-        .unwrap();
-        std::thread::Builder::new()
+    fn a_thread_keeps_its_slot_and_leaves_it_behind() {
+        let mine = current().unwrap().slot;
+        assert!(std::ptr::eq(mine, current().unwrap().slot));
+        assert_eq!(mine.pointer.load(Ordering::Relaxed), pointer());
+        let other = std::thread::Builder::new()
             .name("rocksdb:low3".into())
-            .spawn(move || {
-                let caller = with_current(|thread| {
-                    thread.number();
-                    thread.caller(&mine)
-                });
-                assert_eq!(caller, Some(Caller::Compaction));
+            .spawn(|| {
+                let thread = current().unwrap();
+                assert_eq!(thread.caller(), Caller::Compaction);
+                (thread.slot, pointer())
             })
             .unwrap()
             .join()
             .unwrap();
+        assert!(!std::ptr::eq(mine, other.0), "threads do not share a slot");
+        assert_ne!(
+            other.0.pointer.load(Ordering::Relaxed),
+            other.1,
+            "an ended thread has no slot"
+        );
+    }
+
+    #[test]
+    fn many_threads_at_once_have_slots_of_their_own() {
+        let barrier = std::sync::Barrier::new(200);
+        let slots: std::collections::HashSet<usize> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..200)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let slot = current().map(|thread| std::ptr::from_ref(thread.slot) as usize);
+                        barrier.wait();
+                        slot.unwrap()
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        assert_eq!(slots.len(), 200);
     }
 }

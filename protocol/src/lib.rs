@@ -19,7 +19,7 @@ pub use announcement::Announcement;
 pub use identity::{CacheId, OperatorSubtask};
 pub use report::{
     AgentHealth, AgentInfo, BlockRole, CacheReport, Caller, HookState, LookupCount, LookupResult,
-    MemoryBudget, MemoryMode, Report, WriteBufferReport,
+    MemoryBudget, MemoryMode, OperatorReport, Report, WriteBufferReport,
 };
 
 /// Version of the JSON in this crate; raised when a reader of the old form would misread the new one.

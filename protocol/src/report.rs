@@ -88,8 +88,11 @@ pub struct MemoryBudget {
 pub struct CacheReport {
     /// Number of the cache.
     pub id: CacheId,
-    /// Whose it is.
+    /// Whose it is; of a shared cache, [`OperatorSubtask::sharing`] of those behind it.
     pub operator: OperatorSubtask,
+    /// The operators behind a shared cache, each with its own part of what follows; empty where the cache has one owner.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operators: Vec<OperatorReport>,
     /// Capacity in force, read from RocksDB.
     pub capacity_bytes: u64,
     /// Bytes held.
@@ -106,7 +109,33 @@ pub struct CacheReport {
     pub curve_samples: f64,
     /// Mean seconds from a failed lookup to the insert of its block, over all misses measured so far; absent while none was.
     pub miss_seconds: Option<f64>,
+    /// Mean seconds of a lookup of the task thread that hits, of a sample; absent while none was taken.
+    #[serde(default)]
+    pub hit_seconds: Option<f64>,
     /// Write buffers of the same operator subtask, where known.
+    pub write_buffers: Option<WriteBufferReport>,
+}
+
+/// One operator behind a shared cache.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OperatorReport {
+    /// Number of the operator, unique for the life of one agent.
+    pub id: u64,
+    /// Who it is.
+    pub operator: OperatorSubtask,
+    /// Milliseconds since it came.
+    pub age_ms: u64,
+    /// Exact counts since then. Absent combinations are zero.
+    pub lookups: Vec<LookupCount>,
+    /// What its task thread would miss with a cache of its own, aged by the half-life; absent until enough was sampled.
+    pub curve: Option<MissRatioCurve>,
+    /// As in [`CacheReport`].
+    pub curve_samples: f64,
+    /// As in [`CacheReport`].
+    pub miss_seconds: Option<f64>,
+    /// As in [`CacheReport`].
+    pub hit_seconds: Option<f64>,
+    /// Its write buffers, where known.
     pub write_buffers: Option<WriteBufferReport>,
 }
 
@@ -183,6 +212,9 @@ pub struct AgentHealth {
     pub threads: u32,
     /// Panics caught and survived.
     pub panics_caught: u64,
+    /// Lookups in shared caches that could be given to no operator.
+    #[serde(default)]
+    pub unattributed_lookups: u64,
 }
 
 // === impl CacheReport ===

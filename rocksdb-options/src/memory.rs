@@ -17,6 +17,9 @@ pub struct MemorySplit {
     pub write_buffer_manager_bytes: u64,
     /// What is left for cached blocks.
     pub cache_bytes: u64,
+    /// Capacity of a cache that the write buffer manager is charged to, as Flink's shared one is: it holds the blocks and
+    /// what the manager was told, so that only what memtables may take beyond that is outside (`(3 - ratio) x total / 3`).
+    pub shared_cache_bytes: u64,
 }
 
 /// A share that is not between 0 and 1, both excluded.
@@ -31,11 +34,13 @@ impl MemorySplit {
             return Err(InvalidRatio(write_buffer_ratio));
         }
         let write_buffer_bytes = (total_bytes as f64 * write_buffer_ratio) as u64;
+        let write_buffer_manager_bytes = write_buffer_bytes / 3 * 2;
         Ok(Self {
             total_bytes,
             write_buffer_bytes,
-            write_buffer_manager_bytes: write_buffer_bytes / 3 * 2,
+            write_buffer_manager_bytes,
             cache_bytes: total_bytes - write_buffer_bytes,
+            shared_cache_bytes: total_bytes - (write_buffer_bytes - write_buffer_manager_bytes),
         })
     }
 }
@@ -53,6 +58,8 @@ mod tests {
         // Flink itself computes 2 * total * ratio / 3.
         let flink = (2.0 * split.total_bytes as f64 * 0.5 / 3.0) as u64;
         assert!(split.write_buffer_manager_bytes.abs_diff(flink) <= 2);
+        let flink = ((3.0 - 0.5) * split.total_bytes as f64 / 3.0) as u64;
+        assert!(split.shared_cache_bytes.abs_diff(flink) <= 2);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One entry of the cache, `rocksdb::LRUHandle` of FRocksDB 6.20.3, as far as the agent reads it.
+//! One entry of the cache, `LRUHandle` in both builds, as far as the agent reads it.
 #![allow(
     unsafe_code,
     reason = "reads a C++ struct whose layout is tried out on a scratch cache first"
@@ -6,13 +6,16 @@
 
 use std::ffi::c_void;
 
-use crate::recorder::BlockKind;
+use weir_protocol::BlockRole;
 
-/// The fields of `LRUHandle`, in order. [`super::Build::verify`] inserts an entry of its own and reads it back through this.
+use super::call::ItemHelper;
+
+/// The fields of `LRUHandle`, in order; [`super::Build::verify`] inserts entries of its own and reads them back through this.
+/// Both builds agree up to `refs`, except that 6.x has a deleter where 8.x has a `CacheItemHelper`.
 #[repr(C)]
 struct LruHandle {
     value: *mut c_void,
-    deleter: usize,
+    deleter_or_helper: usize,
     next_hash: usize,
     next: usize,
     prev: usize,
@@ -21,15 +24,23 @@ struct LruHandle {
     hash: u32,
     refs: u32,
     flags: u8,
-    key_data: [u8; 1],
 }
 
-/// Bit of `flags` that says: inserted with high priority.
+/// 6.x: bit of `flags` that says: inserted with high priority.
 const IS_HIGH_PRIORITY: u8 = 1 << 1;
 
 /// An entry that the current thread holds a reference to.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a>(&'a LruHandle);
+
+/// What tells the kind of a block of a 6.x build: the function that frees it, and the priority it was inserted with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockKind {
+    /// Address of the deleter; blocks of one C++ type share one.
+    pub deleter: usize,
+    /// Inserted with high priority: index, filter or dictionary.
+    pub high_priority: bool,
+}
 
 impl std::fmt::Debug for LruHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -52,33 +63,61 @@ impl<'a> Entry<'a> {
         Self(unsafe { &*handle.cast::<LruHandle>() })
     }
 
-    /// What tells the kind of the block.
+    /// 6.x: what tells the kind of the block.
     #[inline]
     #[must_use]
     pub fn kind(self) -> BlockKind {
         // SAFETY: a byte inside the entry; volatile because other threads flip its other bits under the shard's lock.
         let flags = unsafe { (&raw const self.0.flags).read_volatile() };
         BlockKind {
-            deleter: self.0.deleter,
+            deleter: self.0.deleter_or_helper,
             high_priority: flags & IS_HIGH_PRIORITY != 0,
         }
     }
 
-    /// What the cache charges for it: the block plus the entry itself, as the allocator rounded it.
+    /// 8.x: what describes the block.
+    #[inline]
     #[must_use]
-    pub fn charge_bytes(self) -> usize {
+    pub fn helper(self) -> *const ItemHelper {
+        self.0.deleter_or_helper as *const ItemHelper
+    }
+
+    /// 6.x: what the cache charges for it: the block plus the entry itself, as the allocator rounded it.
+    #[must_use]
+    pub fn charge_with_entry(self) -> usize {
         let entry: *const LruHandle = self.0;
         // SAFETY: entries are allocated with `new char[]`, whose pointer this is.
         let own = unsafe { libc::malloc_usable_size(entry.cast_mut().cast()) };
         self.0.charge + own
     }
 
-    /// The block's key.
+    /// 8.x: the same, which there is what the entry itself says.
     #[must_use]
-    pub fn key(self) -> &'a [u8] {
-        let first = (&raw const self.0.key_data).cast::<u8>();
-        // SAFETY: `key_length` bytes follow inside the same allocation.
-        unsafe { std::slice::from_raw_parts(first, self.0.key_length) }
+    pub fn total_charge(self) -> usize {
+        self.0.charge
+    }
+
+    /// The block's key, which begins `offset` bytes behind the start of the entry.
+    pub(super) fn key_at(self, offset: usize) -> &'a [u8] {
+        let entry: *const LruHandle = self.0;
+        // SAFETY: the key follows inside the same allocation: the entry was allocated with room for it.
+        unsafe { std::slice::from_raw_parts(entry.cast::<u8>().add(offset), self.0.key_length) }
+    }
+}
+
+/// 8.x: the role of a block by RocksDB's `CacheEntryRole`; `None` for what is no block of a file: reservations, and the
+/// cache's own book-keeping.
+#[inline]
+#[must_use]
+pub fn block_role(cache_entry_role: i32) -> Option<BlockRole> {
+    match cache_entry_role {
+        0 => Some(BlockRole::Data),
+        // Filters, the top of partitioned ones, and those of old files.
+        1..=3 => Some(BlockRole::Filter),
+        4 => Some(BlockRole::Index),
+        // Range deletions and compression dictionaries.
+        5 => Some(BlockRole::Other),
+        _ => None,
     }
 }
 

@@ -5,16 +5,23 @@
 
 mod build;
 mod cache;
+pub mod call;
 mod entry;
+mod known;
 mod library;
+mod statistics;
+mod trial;
 mod weak_cache;
 mod write_buffer_manager;
 
-pub use build::{Build, InsertFn, LookupFn, RefusedBuild, Slice, VTABLE_SLOTS};
-pub(crate) use build::{INSERT_SLOT, LOOKUP_SLOT};
+pub use build::{Build, RefusedBuild};
+pub(crate) use build::VTABLE_HEADER;
 pub(crate) use cache::SharedCache;
 pub use cache::{BoundCache, CacheUsage};
-pub use entry::Entry;
+pub use entry::{BlockKind, Entry, block_role};
+pub use known::Interface;
+pub(crate) use known::MAX_SLOTS;
 pub use library::{Library, pin_own_library};
+pub use statistics::{UnknownStatistics, silence};
 pub use weak_cache::WeakCache;
 pub use write_buffer_manager::WriteBufferManager;

@@ -22,11 +22,11 @@ struct ControlVtable {
     destroy: unsafe extern "C" fn(*mut ControlBlock),
 }
 
-const CONTROL_VTABLE: &str = "_ZTVSt19_Sp_counted_deleterIPN7rocksdb8LRUCacheENSt12__shared_ptrIS1_LN9__gnu_cxx12_Lock_policyE2EE8_DeleterISaIS1_EEES8_LS5_2EE";
+
 
 /// Address point of the control block's vtable in a library.
-pub(super) fn control_vtable(library: &Library) -> Option<usize> {
-    Some(library.address(CONTROL_VTABLE)? + 2 * size_of::<usize>())
+pub(super) fn control_vtable(library: &Library, symbol: &str) -> Option<usize> {
+    Some(library.address(symbol)? + 2 * size_of::<usize>())
 }
 
 /// Tells when a cache is gone.

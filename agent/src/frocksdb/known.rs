@@ -1,0 +1,51 @@
+//! The RocksDB builds that Flink ships, as far as the agent relies on them: data only, compared with the library by [`super::Build`].
+
+mod v6_20_3;
+mod v8_10_0;
+
+/// One build: what its library must look like to be accepted.
+#[derive(Debug)]
+pub(crate) struct KnownBuild {
+    /// `6.20.3`.
+    pub version: &'static str,
+    /// Which Flink ships it.
+    pub flink: &'static str,
+    /// Symbol of the block cache's vtable.
+    pub vtable: &'static str,
+    /// Symbol that every slot must hold, in order.
+    pub slots: &'static [&'static str],
+    /// Number of the slot of `Insert`.
+    pub insert: usize,
+    /// Number of the slot of `Lookup`.
+    pub lookup: usize,
+    /// Number of the slot of `Release(handle, force)`.
+    pub release: usize,
+    /// Symbol of the vtable of the control block behind a `std::shared_ptr` to the cache.
+    pub control_vtable: &'static str,
+    /// Offset of the level in `rocksdb::StatisticsImpl`.
+    pub statistics_level: usize,
+    /// How `Insert` and `Lookup` are called, and what an entry looks like.
+    pub interface: Interface,
+}
+
+/// The two forms that RocksDB's `Cache` has had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interface {
+    /// 6.x: an entry is described by its deleter and priority.
+    Deleter,
+    /// 8.x: an entry is described by a `CacheItemHelper`, which names its role.
+    Helper,
+}
+
+/// Every build the agent accepts.
+pub(crate) const KNOWN: [&KnownBuild; 2] = [&v6_20_3::BUILD, &v8_10_0::BUILD];
+
+/// Most slots that any of them has.
+pub(crate) const MAX_SLOTS: usize = 34;
+
+/// What to tell whoever comes with another build: `FRocksDB 6.20.3 (Flink 1.14 to 1.20) and ...`.
+pub(crate) fn describe_known() -> String {
+    KNOWN
+        .map(|known| format!("FRocksDB {} ({})", known.version, known.flink))
+        .join(" and ")
+}

@@ -1,0 +1,42 @@
+//! FRocksDB 6.20.3, which Flink 1.14 to 1.20 ship.
+
+use super::{Interface, KnownBuild};
+
+pub(super) static BUILD: KnownBuild = KnownBuild {
+    version: "6.20.3",
+    flink: "Flink 1.14 to 1.20",
+    vtable: "_ZTVN7rocksdb8LRUCacheE",
+    slots: &[
+        "_ZN7rocksdb8LRUCacheD1Ev",
+        "_ZN7rocksdb8LRUCacheD0Ev",
+        "_ZNK7rocksdb8LRUCache4NameEv",
+        "_ZN7rocksdb12ShardedCache6InsertERKNS_5SliceEPvmPFvS3_S4_EPPNS_5Cache6HandleENS7_8PriorityE",
+        "_ZN7rocksdb12ShardedCache6LookupERKNS_5SliceEPNS_10StatisticsE",
+        "_ZN7rocksdb12ShardedCache3RefEPNS_5Cache6HandleE",
+        "_ZN7rocksdb12ShardedCache7ReleaseEPNS_5Cache6HandleEb",
+        "_ZN7rocksdb8LRUCache5ValueEPNS_5Cache6HandleE",
+        "_ZN7rocksdb12ShardedCache5EraseERKNS_5SliceE",
+        "_ZN7rocksdb12ShardedCache5NewIdEv",
+        "_ZN7rocksdb12ShardedCache11SetCapacityEm",
+        "_ZN7rocksdb12ShardedCache22SetStrictCapacityLimitEb",
+        "_ZNK7rocksdb12ShardedCache22HasStrictCapacityLimitEv",
+        "_ZNK7rocksdb12ShardedCache11GetCapacityEv",
+        "_ZNK7rocksdb12ShardedCache8GetUsageEv",
+        "_ZNK7rocksdb12ShardedCache8GetUsageEPNS_5Cache6HandleE",
+        "_ZNK7rocksdb12ShardedCache14GetPinnedUsageEv",
+        "_ZNK7rocksdb8LRUCache9GetChargeEPNS_5Cache6HandleE",
+        "_ZN7rocksdb8LRUCache10DisownDataEv",
+        "_ZN7rocksdb12ShardedCache22ApplyToAllCacheEntriesEPFvPvmEb",
+        "_ZN7rocksdb12ShardedCache17EraseUnRefEntriesEv",
+        "_ZNK7rocksdb12ShardedCache19GetPrintableOptionsEv",
+        "_ZN7rocksdb8LRUCache8GetShardEi",
+        "_ZNK7rocksdb8LRUCache8GetShardEi",
+        "_ZNK7rocksdb8LRUCache7GetHashEPNS_5Cache6HandleE",
+    ],
+    insert: 3,
+    lookup: 4,
+    release: 6,
+    control_vtable: "_ZTVSt19_Sp_counted_deleterIPN7rocksdb8LRUCacheENSt12__shared_ptrIS1_LN9__gnu_cxx12_Lock_policyE2EE8_DeleterISaIS1_EEES8_LS5_2EE",
+    statistics_level: 8,
+    interface: Interface::Deleter,
+};

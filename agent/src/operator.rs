@@ -1,0 +1,256 @@
+//! What the hook knows of one operator subtask behind a cache: its switch, its sampling threshold, its exact counters.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use crossbeam::utils::CachePadded;
+use weir_protocol::{BlockRole, Caller, LookupCount, LookupResult};
+
+use crate::thread;
+
+const ROLES: [BlockRole; 4] = [
+    BlockRole::Data,
+    BlockRole::Index,
+    BlockRole::Filter,
+    BlockRole::Other,
+];
+const CALLERS: [Caller; 4] = [
+    Caller::Task,
+    Caller::Compaction,
+    Caller::Flush,
+    Caller::Other,
+];
+const RESULTS: [LookupResult; 2] = [LookupResult::Hit, LookupResult::Miss];
+/// Of so many look-ups of the task thread one is timed: reading the clock costs more than the hook.
+const LOOKUPS_PER_TIMING: u32 = 1024;
+
+/// Set when the collector has given up: then nobody would read the samples.
+static SAMPLING_STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// Ends sampling of all operators, present and future, for the rest of the process; exact counts go on.
+pub fn stop_sampling<'a>(operators: impl Iterator<Item = &'a OperatorContext>) {
+    SAMPLING_STOPPED.store(true, Ordering::Relaxed);
+    operators.for_each(|operator| operator.set_threshold(0));
+}
+
+/// One operator subtask behind one cache.
+#[derive(Debug, Default)]
+pub struct OperatorContext {
+    /// Read by every look-up, written rarely. Padded against the counters, which are written by every look-up.
+    gate: CachePadded<Gate>,
+    /// By caller, on a line of its own each, so that callers do not disturb each other.
+    counters: [CachePadded<Counters>; 4],
+    /// Samples of the task thread that found the ring full, since the collector last asked.
+    task_drops: AtomicU64,
+}
+
+/// What one kind of caller did.
+#[derive(Debug, Default)]
+struct Counters {
+    /// By role and result.
+    counts: [AtomicU64; 8],
+    /// Look-ups since one was timed last. The task thread's only.
+    since_timing: AtomicU32,
+}
+
+#[derive(Debug, Default)]
+struct Gate {
+    /// 0: switched off.
+    id: AtomicU32,
+    /// [`thread::pointer`] of the operator's task thread; 0: it has none.
+    owner: AtomicUsize,
+    /// An access is sampled iff its hash is below.
+    threshold: AtomicU64,
+}
+
+// === impl OperatorContext ===
+
+impl OperatorContext {
+    /// Starts recording: counters at zero, everything sampled. `owner_thread` is the [`thread::pointer`] of its task thread.
+    pub fn switch_on(&self, id: u32, owner_thread: usize) {
+        for counter in self.counters.iter().flat_map(|line| &line.counts) {
+            counter.store(0, Ordering::Relaxed);
+        }
+        self.task_drops.store(0, Ordering::Relaxed);
+        self.gate.owner.store(owner_thread, Ordering::Relaxed);
+        self.set_threshold(u64::MAX);
+        // Release: whoever sees the id sees the counters cleared.
+        self.gate.id.store(id, Ordering::Release);
+    }
+
+    /// Stops recording. The hook stays where it is and passes everything on.
+    pub fn switch_off(&self) {
+        self.gate.id.store(0, Ordering::Release);
+    }
+
+    /// Number of the operator, unique in the process; 0 while switched off.
+    #[inline]
+    pub fn id(&self) -> u32 {
+        self.gate.id.load(Ordering::Relaxed)
+    }
+
+    /// Whether this is the operator's task thread.
+    #[inline]
+    pub fn is_task_thread(&self) -> bool {
+        self.gate.owner.load(Ordering::Relaxed) == thread::pointer()
+    }
+
+    /// As whom this thread counts.
+    #[inline]
+    pub fn caller(&self) -> Caller {
+        if self.is_task_thread() {
+            Caller::Task
+        } else {
+            thread::current().map_or(Caller::Other, |thread| thread.caller())
+        }
+    }
+
+    /// An access is sampled iff its hash is below this.
+    #[inline]
+    pub fn threshold(&self) -> u64 {
+        self.gate.threshold.load(Ordering::Relaxed)
+    }
+
+    /// Sets the sampling threshold, unless sampling was stopped.
+    pub fn set_threshold(&self, threshold: u64) {
+        let is_stopped = SAMPLING_STOPPED.load(Ordering::Relaxed);
+        let threshold = if is_stopped { 0 } else { threshold };
+        self.gate.threshold.store(threshold, Ordering::Relaxed);
+    }
+
+    /// Whether this look-up is to be timed: every so often on the task thread.
+    #[inline]
+    pub fn is_timing_due(&self) -> bool {
+        if !self.is_task_thread() {
+            return false;
+        }
+        let turn = &self.counters[Caller::Task as usize].since_timing;
+        let count = turn.load(Ordering::Relaxed) + 1;
+        let is_due = count == LOOKUPS_PER_TIMING;
+        turn.store(if is_due { 0 } else { count }, Ordering::Relaxed);
+        is_due
+    }
+
+    /// Counts one look-up.
+    #[inline]
+    pub fn count(&self, caller: Caller, role: BlockRole, result: LookupResult) {
+        let counter = &self.counters[caller as usize].counts[index(role, result)];
+        if matches!(caller, Caller::Task) {
+            // One task thread owns the operator, so nobody else writes this line: no locked instruction needed.
+            counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        } else {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes that a sample of the task thread was lost.
+    pub fn note_task_drop(&self) {
+        self.task_drops.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Lost samples of the task thread since the last call.
+    pub fn take_task_drops(&self) -> u64 {
+        self.task_drops.swap(0, Ordering::Relaxed)
+    }
+
+    /// Look-ups of the task thread so far: those that hit, and those that missed.
+    pub fn task_hits_and_misses(&self) -> (u64, u64) {
+        let line = &self.counters[Caller::Task as usize].counts;
+        let sum = |result: LookupResult| {
+            let of_roles = line.iter().skip(result as usize).step_by(RESULTS.len());
+            of_roles
+                .map(|counter| counter.load(Ordering::Relaxed))
+                .sum()
+        };
+        (sum(LookupResult::Hit), sum(LookupResult::Miss))
+    }
+
+    /// Every counter that is not zero.
+    pub fn lookups(&self) -> Vec<LookupCount> {
+        let mut counts = Vec::new();
+        for caller in CALLERS {
+            for role in ROLES {
+                for result in RESULTS {
+                    let count =
+                        self.counters[caller as usize].counts[index(role, result)].load(Ordering::Relaxed);
+                    if count > 0 {
+                        counts.push(LookupCount {
+                            role,
+                            caller,
+                            result,
+                            count,
+                        });
+                    }
+                }
+            }
+        }
+        counts
+    }
+}
+
+#[inline]
+fn index(role: BlockRole, result: LookupResult) -> usize {
+    (role as usize) << 1 | result as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_combination_has_a_counter_of_its_own() {
+        let operator = OperatorContext::default();
+        operator.switch_on(3, 9);
+        let mut expected = Vec::new();
+        let mut times = 0;
+        for caller in CALLERS {
+            for role in ROLES {
+                for result in RESULTS {
+                    times += 1;
+                    for _ in 0..times {
+                        operator.count(caller, role, result);
+                    }
+                    expected.push(LookupCount {
+                        role,
+                        caller,
+                        result,
+                        count: times,
+                    });
+                }
+            }
+        }
+        assert_eq!(operator.lookups(), expected);
+        assert_eq!(
+            operator.task_hits_and_misses(),
+            (1 + 3 + 5 + 7, 2 + 4 + 6 + 8)
+        );
+        operator.switch_on(4, 9);
+        assert!(
+            operator.lookups().is_empty(),
+            "recycled contexts start at zero"
+        );
+    }
+
+    #[test]
+    fn a_thread_is_the_task_thread_of_its_own_operator_only() {
+        let mine = OperatorContext::default();
+        mine.switch_on(1, thread::pointer());
+        assert_eq!(mine.caller(), Caller::Task);
+        let others = OperatorContext::default();
+        others.switch_on(2, thread::pointer() + 64);
+        assert_eq!(others.caller(), Caller::Other);
+        std::thread::scope(|scope| {
+            scope.spawn(|| assert_eq!(mine.caller(), Caller::Other));
+        });
+    }
+
+    #[test]
+    fn one_look_up_in_a_thousand_is_timed() {
+        let operator = OperatorContext::default();
+        operator.switch_on(1, thread::pointer());
+        let mut timed = 0;
+        for _ in 0..10 * LOOKUPS_PER_TIMING {
+            timed += u32::from(operator.is_timing_due());
+        }
+        assert_eq!(timed, 10);
+    }
+}
