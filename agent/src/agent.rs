@@ -191,7 +191,9 @@ impl Agent {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             tm_id: self.settings.tm_id.clone(),
             pid: std::process::id(),
-            rocksdb_version: self.hooked().map_or_else(String::new, |build| build.version.to_owned()),
+            rocksdb_version: self
+                .hooked()
+                .map_or_else(String::new, |build| build.version.to_owned()),
             mode: self.settings.mode,
             hook: self.hook_state(),
         }

@@ -14,12 +14,11 @@ use weir_protocol::{
 };
 
 use crate::frocksdb::{
-    BoundCache, Build, CacheUsage, RefusedBuild, SharedCache, WeakCache,
-    WriteBufferManager,
+    BoundCache, Build, CacheUsage, RefusedBuild, SharedCache, WeakCache, WriteBufferManager,
 };
 use crate::hook::HookedVtable;
-use crate::ledger::{Ledger, Resize};
 use crate::latency::LatencyHistogram;
+use crate::ledger::{Ledger, Resize};
 use crate::sampling::{OperatorSamples, SampledCache, SampledOperator};
 use crate::thread;
 

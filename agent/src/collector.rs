@@ -62,7 +62,10 @@ fn run(agent: &Agent) {
 
 fn stop_sampling(agent: &Agent, panics: u64) {
     let caches = agent.caches.lock();
-    let operators = caches.entries.values().flat_map(|entry| entry.operators.values());
+    let operators = caches
+        .entries
+        .values()
+        .flat_map(|entry| entry.operators.values());
     operator::stop_sampling(operators.map(|operator| operator.sampled.context));
     drop(caches);
     agent.log(

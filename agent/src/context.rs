@@ -83,7 +83,8 @@ impl CacheContext {
 
     #[inline]
     fn tenant(&self, statistics: usize) -> &OperatorContext {
-        let Some(tenants) = self.tenants.get() else {
+        // Free places hold 0, and so does a look-up of a database without statistics.
+        let Some(tenants) = self.tenants.get().filter(|_| statistics != 0) else {
             return &self.own;
         };
         places(statistics)
@@ -127,8 +128,8 @@ impl CacheContext {
 #[inline]
 fn places(statistics: usize) -> impl Iterator<Item = usize> {
     // Objects of one size come in strides: only a product mixes what differs in their addresses.
-    let first = statistics.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        >> (usize::BITS - TENANTS.trailing_zeros());
+    let first =
+        statistics.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (usize::BITS - TENANTS.trailing_zeros());
     (0..PROBES).map(move |step| (first + step) % TENANTS)
 }
 

@@ -96,7 +96,10 @@ impl HookedVtable {
     #[must_use]
     pub unsafe fn is_installed_in(&self, cache: *const c_void) -> bool {
         // SAFETY: an object starts with its vptr.
-        std::ptr::eq(unsafe { *cache.cast::<*const usize>() }, self.slots.as_ptr())
+        std::ptr::eq(
+            unsafe { *cache.cast::<*const usize>() },
+            self.slots.as_ptr(),
+        )
     }
 }
 

@@ -158,7 +158,9 @@ pub extern "system" fn Java_io_weir_NativeAgent_writeBufferManager<'local>(
                 entry.write_buffers = hooked.build().write_buffers.and_then(|functions| {
                     // SAFETY: Java passes `WriteBufferManager.getNativeHandle()` of the manager in the operator's options,
                     // which lives until after `release`; the cache is of the same build.
-                    unsafe { WriteBufferManager::bind(handle as usize as *const *mut c_void, functions) }
+                    unsafe {
+                        WriteBufferManager::bind(handle as usize as *const *mut c_void, functions)
+                    }
                 });
             }
             Ok(())

@@ -77,7 +77,9 @@ impl Ledger {
 
     /// Takes a cache in at the capacity it has, or at what the budget still allows if that is less, but the minimum at least.
     pub fn admit_at(&mut self, id: CacheId, capacity_bytes: u64) -> Vec<Resize> {
-        let rest = self.cache_budget_bytes.saturating_sub(self.allocated_bytes());
+        let rest = self
+            .cache_budget_bytes
+            .saturating_sub(self.allocated_bytes());
         let allowed = capacity_bytes.min(rest.max(MIN_CACHE_BYTES));
         let share = Share {
             capacity_bytes,

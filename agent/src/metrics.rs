@@ -32,7 +32,10 @@ const HIT_SECONDS: [f64; 12] = [
 /// Everything in Prometheus's text form.
 pub fn render(agent: &Agent) -> prometheus::Result<String> {
     let report = agent.report();
-    let naming = Naming::new(&report.agent.tm_id, operators(&report).map(|(name, _)| name));
+    let naming = Naming::new(
+        &report.agent.tm_id,
+        operators(&report).map(|(name, _)| name),
+    );
     let mut families = of_caches(&report, &naming);
     families.extend(distributions(agent, &naming));
     families.extend(of_agent(&report, &naming));

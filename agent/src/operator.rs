@@ -170,8 +170,8 @@ impl OperatorContext {
         for caller in CALLERS {
             for role in ROLES {
                 for result in RESULTS {
-                    let count =
-                        self.counters[caller as usize].counts[index(role, result)].load(Ordering::Relaxed);
+                    let count = self.counters[caller as usize].counts[index(role, result)]
+                        .load(Ordering::Relaxed);
                     if count > 0 {
                         counts.push(LookupCount {
                             role,

@@ -151,12 +151,7 @@ fn sample(operator_id: u32, hash: u64, kind: SampleKind, role: BlockRole) -> Sam
 
 /// Completes a sample and hands it to the collector.
 #[cold]
-fn push(
-    operator: &OperatorContext,
-    charge_bytes: usize,
-    nanos: u64,
-    sample: Sample,
-) {
+fn push(operator: &OperatorContext, charge_bytes: usize, nanos: u64, sample: Sample) {
     let is_task = operator.is_task_thread();
     let sample = Sample {
         charge_bytes: u32::try_from(charge_bytes).unwrap_or(u32::MAX),

@@ -52,7 +52,11 @@ impl OperatorSubtask {
         let common = |of: fn(&Self) -> &str| {
             let first = operators.first().map_or("", |operator| of(operator));
             let is_common = operators.iter().all(|operator| of(operator) == first);
-            if is_common { first.to_owned() } else { String::new() }
+            if is_common {
+                first.to_owned()
+            } else {
+                String::new()
+            }
         };
         Self {
             job_id: common(|o| &o.job_id),

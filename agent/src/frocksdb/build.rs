@@ -81,7 +81,10 @@ pub enum RefusedBuild {
         symbol: &'static str,
     },
     /// It calls itself another version.
-    #[error("{path}: is RocksDB {found}; this agent knows {}", known::describe_known())]
+    #[error(
+        "{path}: is RocksDB {found}; this agent knows {}",
+        known::describe_known()
+    )]
     Version {
         /// The library.
         path: String,

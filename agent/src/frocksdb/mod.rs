@@ -14,8 +14,8 @@ mod trial;
 mod weak_cache;
 mod write_buffer_manager;
 
-pub use build::{Build, RefusedBuild};
 pub(crate) use build::VTABLE_HEADER;
+pub use build::{Build, RefusedBuild};
 pub(crate) use cache::SharedCache;
 pub use cache::{BoundCache, CacheUsage};
 pub use entry::{BlockKind, Entry, block_role};

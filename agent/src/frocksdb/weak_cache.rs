@@ -22,8 +22,6 @@ struct ControlVtable {
     destroy: unsafe extern "C" fn(*mut ControlBlock),
 }
 
-
-
 /// Address point of the control block's vtable in a library.
 pub(super) fn control_vtable(library: &Library, symbol: &str) -> Option<usize> {
     Some(library.address(symbol)? + 2 * size_of::<usize>())

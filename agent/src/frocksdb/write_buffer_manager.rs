@@ -68,8 +68,7 @@ impl WriteBufferFunctions {
     }
 
     fn from_c_api(library: &Library) -> Option<Self> {
-        let address =
-            |name: &str| library.address(&format!("rocksdb_write_buffer_manager_{name}"));
+        let address = |name: &str| library.address(&format!("rocksdb_write_buffer_manager_{name}"));
         // SAFETY: signatures as RocksDB's `c.h` declares them.
         unsafe {
             Some(Self::Functions {

@@ -137,7 +137,7 @@ mod tests {
         let values: Vec<f64> = family
             .get_metric()
             .iter()
-            .map(|metric| metric.get_gauge().value())
+            .map(|metric| metric.get_gauge().get_value())
             .collect();
         assert_eq!(values, [5.0, 1.0]);
 

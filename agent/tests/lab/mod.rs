@@ -8,14 +8,17 @@ use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, MutexGuard};
 use weir_agent::agent::Agent;
+use weir_agent::caches::{RefusedCache, Registration};
 use weir_agent::collector;
 use weir_agent::frocksdb::Library;
 use weir_agent::identity;
 use weir_agent::settings::Settings;
 use weir_protocol::CacheId;
 
-/// What the lab's agent may spend on caches.
-pub const CACHE_BUDGET: u64 = 256 << 20;
+/// What the lab's agent may spend.
+pub const BUDGET: u64 = 512 << 20;
+/// Half of it is for caches, where each operator has its own.
+pub const CACHE_BUDGET: u64 = BUDGET / 2;
 
 type Pointer = *mut c_void;
 
@@ -24,7 +27,10 @@ pub fn library() -> &'static Library {
     static LIBRARY: OnceLock<Library> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/get_rocksdbjni.sh");
-        let output = Command::new(script).output().expect(script);
+        let output = Command::new(script)
+            .arg(&*crate::ROCKSDB)
+            .output()
+            .expect(script);
         assert!(
             output.status.success(),
             "{}",
@@ -43,7 +49,8 @@ pub fn agent() -> (Arc<Agent>, MutexGuard<'static, ()>) {
     library();
     let (agent, is_new) = Agent::global(|| {
         let pairs = [
-            ("budget-bytes", (2 * CACHE_BUDGET).to_string()),
+            ("mode", crate::MODE.to_owned()),
+            ("budget-bytes", BUDGET.to_string()),
             ("half-life-ms", "20000".to_owned()),
         ]
         .map(|(key, value)| (key.to_owned(), value));
@@ -89,13 +96,17 @@ impl Cache {
             *const [usize; 2],
             bool,
             c_int,
+            f64,
         ) -> Pointer;
-        let name = "_ZN7rocksdb11NewLRUCacheEmibdSt10shared_ptrINS_15MemoryAllocatorEEbNS_25CacheMetadataChargePolicyE";
+        // 8.x has one more argument, in a register that 6.x does not read.
+        let six = "_ZN7rocksdb11NewLRUCacheEmibdSt10shared_ptrINS_15MemoryAllocatorEEbNS_25CacheMetadataChargePolicyE";
+        let eight = format!("{six}d");
+        let address = library().address(&eight).or_else(|| library().address(six));
         let mut shared = Box::new([0; 2]);
         let no_allocator = [0; 2];
         // SAFETY: non-trivial arguments and results go by address.
         unsafe {
-            let make: NewLruCache = std::mem::transmute(function(name));
+            let make: NewLruCache = std::mem::transmute(address.expect("NewLRUCache"));
             make(
                 &raw mut *shared,
                 capacity_bytes,
@@ -105,6 +116,7 @@ impl Cache {
                 &raw const no_allocator,
                 false,
                 1,
+                0.0,
             );
         }
         assert_ne!(shared[0], 0);
@@ -115,17 +127,62 @@ impl Cache {
         (&raw const *self.shared).cast_mut().cast()
     }
 
-    /// Gives the cache to an agent, as `WeirOptionsFactory` does, on the thread that will use it.
+    /// Gives the cache to an agent, as `WeirOptionsFactory` does, on the thread that will use it. The operator has it alone.
     pub fn register(&self, agent: &Agent, thread_name: &str) -> CacheId {
-        let operator = identity::operator_of_thread(thread_name, "0123");
-        // SAFETY: the cache is live, and the tests release it before they drop it.
+        let id = self.try_register(agent, thread_name, std::ptr::null_mut());
+        CacheId(u64::from(id.expect("the known build is accepted")))
+    }
+
+    /// The same for an operator that shares the cache and is told apart by its statistics; the operator's number.
+    pub fn share(&self, agent: &Agent, thread_name: &str, statistics: &Statistics) -> u32 {
+        self.try_register(agent, thread_name, statistics.0)
+            .expect("there is a place for the operator")
+    }
+
+    pub fn try_register(
+        &self,
+        agent: &Agent,
+        thread_name: &str,
+        statistics: Pointer,
+    ) -> Result<u32, RefusedCache> {
+        let registration = Registration {
+            cache: self.handle(),
+            statistics,
+            operator: identity::operator_of_thread(thread_name, "0123"),
+        };
+        // SAFETY: cache and statistics are live, and the tests release the operator before they drop them.
         unsafe {
             agent
                 .caches
                 .lock()
-                .register(self.handle(), operator, agent.estimator_config())
+                .register(registration, agent.estimator_config())
         }
-        .expect("the known build is accepted")
+    }
+}
+
+/// Lets a cache of one operator go.
+pub fn release(agent: &Agent, id: CacheId) {
+    let id = u32::try_from(id.0).expect("32 bits");
+    agent.caches.lock().release(id);
+}
+
+/// RocksDB's `Statistics`, made as RocksJava makes them for `new Statistics()`.
+#[derive(Debug)]
+pub struct Statistics(pub Pointer);
+
+impl Statistics {
+    pub fn new() -> Self {
+        let none = std::ptr::null_mut::<c_void>();
+        Self(
+            call!("Java_org_rocksdb_Statistics_newStatistics__"(none => Pointer, none => Pointer) -> Pointer),
+        )
+    }
+}
+
+impl Drop for Statistics {
+    fn drop(&mut self) {
+        let none = std::ptr::null_mut::<c_void>();
+        call!("Java_org_rocksdb_Statistics_disposeInternal"(none => Pointer, none => Pointer, self.0 => Pointer) -> ());
     }
 }
 
@@ -157,10 +214,17 @@ unsafe impl Send for Database {}
 impl Database {
     /// Index and filter blocks in the cache, Bloom filters on, small files.
     pub fn open(cache: &Cache) -> Self {
+        Self::open_with(cache, &Statistics::new())
+    }
+
+    /// The same, with statistics of the caller's.
+    pub fn open_with(cache: &Cache, statistics: &Statistics) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let options = call!("rocksdb_options_create"() -> Pointer);
         call!("rocksdb_options_set_create_if_missing"(options => Pointer, 1 => u8) -> ());
-        call!("rocksdb_options_enable_statistics"(options => Pointer) -> ());
+        let none = std::ptr::null_mut::<c_void>();
+        // The C API's options begin with the C++ ones.
+        call!("Java_org_rocksdb_Options_setStatistics"(none => Pointer, none => Pointer, options => Pointer, statistics.0 => Pointer) -> ());
         call!("rocksdb_options_set_write_buffer_size"(options => Pointer, 4 << 20 => usize) -> ());
         call!("rocksdb_options_set_target_file_size_base"(options => Pointer, 4 << 20 => u64) -> ());
         call!("rocksdb_options_set_compression"(options => Pointer, 0 => c_int) -> ());

@@ -1,11 +1,9 @@
 //! The agent on the RocksDB that Flink ships: counts, curves, lifetimes, and live resizing, compared with RocksDB itself.
 
-mod lab;
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use lab::{CACHE_BUDGET, Cache, Database, SkewedKeys, agent};
+use crate::lab::{CACHE_BUDGET, Cache, Database, SkewedKeys, agent, release};
 use weir_agent::agent::Agent;
 use weir_protocol::{
     Allocation, BlockRole, CacheCapacity, CacheId, CacheReport, Caller, HookState, LookupResult,
@@ -94,7 +92,7 @@ fn exact_counts_equal_rocksdbs_own() {
     assert_eq!(agent.hook_state(), HookState::Hooked);
     assert!(found.miss_seconds.is_some_and(|s| s > 0.0));
     drop(db);
-    agent.caches.lock().release(id);
+    release(&agent, id);
 }
 
 #[test]
@@ -150,7 +148,7 @@ fn the_curve_predicts_what_other_sizes_do() {
         );
     }
     drop(db);
-    agent.caches.lock().release(id);
+    release(&agent, id);
 }
 
 #[test]
@@ -166,7 +164,7 @@ fn hooks_are_reused_once_rocksdb_has_destroyed_their_caches() {
             db.flush();
             assert_eq!(db.get(1), Some(1));
         }
-        agent.caches.lock().release(id);
+        release(&agent, id);
         if cycle == 10 {
             made = agent.caches.lock().hooks();
         }
@@ -187,7 +185,7 @@ fn a_hook_is_not_reused_while_its_cache_lives() {
     let kept = Cache::new(MIB as usize);
     let first = kept.register(&agent, "A (1/1)#0");
     let db = Database::open(&kept);
-    agent.caches.lock().release(first); // released, but the database still has it
+    release(&agent, first); // released, but the database still has it
     let other = Cache::new(MIB as usize);
     let second = other.register(&agent, "B (1/1)#0");
     for key in 0..100 {
@@ -202,7 +200,7 @@ fn a_hook_is_not_reused_while_its_cache_lives() {
     }
     let report = report_of(&agent, second);
     assert!(report.lookups.is_empty(), "the other cache was not touched");
-    agent.caches.lock().release(second);
+    release(&agent, second);
 }
 
 #[test]
@@ -272,25 +270,17 @@ fn resizing_under_traffic_keeps_to_the_budget_and_loses_no_count() {
     }
     drop(databases);
     for id in ids {
-        agent.caches.lock().release(id);
+        release(&agent, id);
     }
 }
 
 #[test]
-fn what_is_not_the_known_class_is_refused() {
+fn a_cache_belongs_to_one_operator() {
     let (agent, _turn) = agent();
     let cache = Cache::new(MIB as usize);
     let id = cache.register(&agent, "A (1/1)#0");
-    let operator = weir_agent::identity::operator_of_thread("B (1/1)#0", "");
-    #[allow(unsafe_code, reason = "a live cache")]
-    // SAFETY: the cache is live; it is refused because its vptr is the hook's.
-    let again = unsafe {
-        agent
-            .caches
-            .lock()
-            .register(cache.handle(), operator, agent.estimator_config())
-    };
+    let again = cache.try_register(&agent, "B (1/1)#0", std::ptr::null_mut());
     let message = again.unwrap_err().to_string();
-    assert!(message.contains("already hooked"), "{message}");
-    agent.caches.lock().release(id);
+    assert!(message.contains("already registered"), "{message}");
+    release(&agent, id);
 }

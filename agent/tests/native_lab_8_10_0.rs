@@ -1,0 +1,10 @@
+//! The native lab on the RocksDB of Flink 2.x. Each build has a process of its own, as it has in a TaskManager.
+
+mod lab;
+#[path = "lab/scenarios.rs"]
+mod scenarios;
+
+/// Which library `scripts/get_rocksdbjni.sh` is asked for.
+const ROCKSDB: &str = "8.10.0";
+/// `weir.memory.mode` of the lab's agent.
+const MODE: &str = "per-operator";

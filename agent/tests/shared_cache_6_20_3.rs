@@ -1,0 +1,10 @@
+//! Operators behind one cache, on the RocksDB of Flink 1.20.
+
+mod lab;
+#[path = "lab/shared.rs"]
+mod shared;
+
+/// Which library `scripts/get_rocksdbjni.sh` is asked for.
+const ROCKSDB: &str = "6.20.3";
+/// `weir.memory.mode` of the lab's agent.
+const MODE: &str = "shared";
