@@ -7,14 +7,30 @@ interface Agent {
     /** Starts the agent and returns the base URL of its HTTP server, empty if no port was free. */
     String start(String[] keysAndValues);
 
-    /** Hooks and registers a cache, sets its capacity out of the budget and returns its id, greater than 0. */
-    long register(long cacheHandle, String threadName, String jobId);
+    /**
+     * Hooks a cache unless it is hooked already, adds an operator behind it, and returns the id of the two together, greater
+     * than 0. In mode per-operator the cache's capacity is then set out of the budget.
+     *
+     * @param statisticsHandle of the statistics that only this operator's database keeps; 0 if nobody else uses the cache
+     * @param jobName empty if not known
+     * @param operatorName empty if not known: the agent then takes the head of the chain that the thread is named after
+     */
+    long register(
+            long cacheHandle,
+            long statisticsHandle,
+            String threadName,
+            String jobId,
+            String jobName,
+            String operatorName);
 
-    /** After this the agent does not touch the cache, nor the write buffer manager it was told for it. */
+    /** After the last id of a cache is released, the agent does not touch it, nor the write buffer manager told for it. */
     void release(long id);
 
     /** Tells which write buffer manager the operator behind a cache uses; a later call replaces an earlier one. */
     void writeBufferManager(long id, long handle);
+
+    /** Has statistics that are kept for their address alone count nothing. */
+    void silence(long statisticsHandle);
 
     /** What was hooked: {@code RocksDB 6.20.3, hooked Insert (slot 3), Lookup (slot 4)}. */
     String describe();

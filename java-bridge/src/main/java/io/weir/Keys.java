@@ -20,7 +20,7 @@ final class Keys {
     static final ConfigOption<String> MEMORY_MODE =
             ConfigOptions.key("weir.memory.mode")
                     .stringType()
-                    .defaultValue("per-operator");
+                    .defaultValue(MemoryMode.OBSERVE.key);
 
     static final ConfigOption<MemorySize> MEMORY_BUDGET =
             ConfigOptions.key("weir.memory.budget")
@@ -106,6 +106,9 @@ final class Keys {
             ConfigOptions.key("state.backend.rocksdb.memory.fixed-per-tm")
                     .memoryType()
                     .noDefaultValue();
+
+    static final ConfigOption<String> FLINK_JOB_NAME =
+            ConfigOptions.key("pipeline.name").stringType().noDefaultValue();
 
     static final ConfigOption<String> FLINK_TM_RESOURCE_ID =
             ConfigOptions.key("taskmanager.resource-id").stringType().noDefaultValue();

@@ -11,11 +11,19 @@ final class NativeAgent {
 
     static native String start(String[] keysAndValues);
 
-    static native long register(long cacheHandle, String threadName, String jobId);
+    static native long register(
+            long cacheHandle,
+            long statisticsHandle,
+            String threadName,
+            String jobId,
+            String jobName,
+            String operatorName);
 
     static native void release(long id);
 
     static native void writeBufferManager(long id, long handle);
+
+    static native void silence(long statisticsHandle);
 
     static native String describe();
 
@@ -44,8 +52,15 @@ final class NativeAgent {
             }
 
             @Override
-            public long register(long cacheHandle, String threadName, String jobId) {
-                return NativeAgent.register(cacheHandle, threadName, jobId);
+            public long register(
+                    long cacheHandle,
+                    long statisticsHandle,
+                    String threadName,
+                    String jobId,
+                    String jobName,
+                    String operatorName) {
+                return NativeAgent.register(
+                        cacheHandle, statisticsHandle, threadName, jobId, jobName, operatorName);
             }
 
             @Override
@@ -56,6 +71,11 @@ final class NativeAgent {
             @Override
             public void writeBufferManager(long id, long handle) {
                 NativeAgent.writeBufferManager(id, handle);
+            }
+
+            @Override
+            public void silence(long statisticsHandle) {
+                NativeAgent.silence(statisticsHandle);
             }
 
             @Override

@@ -1,17 +1,12 @@
-/** The block cache of one keyed state backend, that is, of one operator subtask. */
+/** Mode per-operator: a cache of its own for one backend. */
 package io.weir;
 
-import java.util.Collection;
+import org.rocksdb.BlockBasedTableConfig;
 import org.rocksdb.Cache;
 import org.rocksdb.LRUCache;
 import org.rocksdb.WriteBufferManager;
-import org.slf4j.MDC;
 
-/**
- * Lives in the list of handles that Flink keeps per backend and closes after its database: so the list says whose cache
- * it is, also where several keyed operators are chained into one task, and nothing outlives the backend.
- */
-final class OperatorCache implements AutoCloseable {
+final class OperatorCache implements BlockCaches {
 
     /** The agent sets the real capacity out of the budget at once. */
     private static final long CAPACITY_BEFORE_REGISTRATION = 1 << 20;
@@ -22,63 +17,44 @@ final class OperatorCache implements AutoCloseable {
     /** No pool for index and filter blocks: the curve assumes one LRU list. */
     private static final double HIGH_PRIORITY_POOL_RATIO = 0.0;
 
-    private static final String MDC_JOB_ID = "flink-job-id";
-
     private final Agent agent;
     private final long id;
     private final LRUCache cache;
 
-    private OperatorCache(Agent agent, long id, LRUCache cache) {
-        this.agent = agent;
-        this.id = id;
-        this.cache = cache;
-    }
-
-    /** The cache of the backend that owns the list; null if it has none. */
-    static OperatorCache in(Collection<AutoCloseable> handlesToClose) {
-        for (AutoCloseable handle : handlesToClose) {
-            if (handle instanceof OperatorCache) {
-                return (OperatorCache) handle;
-            }
-        }
-        return null;
-    }
-
     /**
-     * Creates a cache, has the agent hook it, and leaves it in the list. Must run on the task's thread, whose name tells the
-     * operator.
+     * Creates a cache and has the agent hook it.
      *
      * @throws RuntimeException with the agent's reason, if it refuses; nothing is left behind then
      */
-    static OperatorCache create(Agent agent, Collection<AutoCloseable> handlesToClose) {
-        LRUCache cache =
+    OperatorCache(Agent agent, TaskIdentity task) {
+        this.agent = agent;
+        cache =
                 new LRUCache(
                         CAPACITY_BEFORE_REGISTRATION, SHARD_BITS, false, HIGH_PRIORITY_POOL_RATIO);
         try {
-            String jobId = MDC.get(MDC_JOB_ID);
-            long id =
-                    agent.register(
-                            cache.getNativeHandle(),
-                            Thread.currentThread().getName(),
-                            jobId == null ? "" : jobId);
-            OperatorCache created = new OperatorCache(agent, id, cache);
-            handlesToClose.add(created);
-            return created;
+            // No other database uses the cache, so the agent needs no statistics to tell whose lookup it is.
+            id = task.register(agent, cache.getNativeHandle(), 0);
         } catch (Throwable e) {
             cache.close();
             throw e;
         }
     }
 
-    Cache cache() {
+    @Override
+    public Cache forState(BlockBasedTableConfig prepared) {
         return cache;
     }
 
-    void usesWriteBufferManager(WriteBufferManager manager) {
+    @Override
+    public Cache inPlaceOf(Cache flinks) {
+        return cache;
+    }
+
+    @Override
+    public void use(WriteBufferManager manager) {
         agent.writeBufferManager(id, manager.getNativeHandle());
     }
 
-    /** First the agent lets go, then RocksDB: the other way round the agent could touch freed memory. */
     @Override
     public void close() {
         try {

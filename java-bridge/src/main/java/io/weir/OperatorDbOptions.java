@@ -1,18 +1,19 @@
-/** Database options that learn which write buffer manager Flink sets. */
+/** Database options that learn what Flink sets after the options factory has run. */
 package io.weir;
 
 import org.rocksdb.DBOptions;
+import org.rocksdb.Statistics;
 import org.rocksdb.WriteBufferManager;
 
-/** Flink sets its manager after the options factory has run and does not hand it out otherwise. It stays in force. */
+/** Flink does not hand its write buffer manager and its statistics out otherwise. Both stay in force. */
 final class OperatorDbOptions extends DBOptions {
 
-    private final OperatorCache operator;
+    private final BlockCaches caches;
     private final TaskManagerAgent taskManager;
 
-    OperatorDbOptions(DBOptions prepared, OperatorCache operator, TaskManagerAgent taskManager) {
+    OperatorDbOptions(DBOptions prepared, BlockCaches caches, TaskManagerAgent taskManager) {
         super(prepared);
-        this.operator = operator;
+        this.caches = caches;
         this.taskManager = taskManager;
     }
 
@@ -20,10 +21,17 @@ final class OperatorDbOptions extends DBOptions {
     public DBOptions setWriteBufferManager(WriteBufferManager manager) {
         super.setWriteBufferManager(manager);
         try {
-            operator.usesWriteBufferManager(manager);
+            caches.use(manager);
         } catch (Throwable e) {
             taskManager.declined("a write buffer manager is not observed", e);
         }
+        return this;
+    }
+
+    @Override
+    public DBOptions setStatistics(Statistics statistics) {
+        super.setStatistics(statistics);
+        caches.use(statistics);
         return this;
     }
 }

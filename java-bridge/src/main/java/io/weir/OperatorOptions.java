@@ -20,32 +20,36 @@ final class OperatorOptions implements Serializable {
     /** Absent after deserialisation, as Flink does with a factory that an application sets; the process has but one. */
     private final transient TaskManagerAgent given;
 
-    OperatorOptions(WeirConfig config) {
-        this(config, null);
-    }
-
     OperatorOptions(WeirConfig config, TaskManagerAgent taskManager) {
         this.config = config;
         this.given = taskManager;
     }
 
-    /** Gives the backend its own cache and returns options that observe its write buffers. */
+    /** Decides on the backend's caches and returns options that observe its write buffers. */
     DBOptions db(DBOptions prepared, Collection<AutoCloseable> handlesToClose) {
         Agent agent = config.enabled ? taskManager().running(config) : null;
         if (agent == null) {
             return prepared;
         }
         OperatorDbOptions options = null;
-        OperatorCache operator = null;
+        BlockCaches caches = null;
         try {
             OptionProfile profile = new OptionProfile(agent.profile(config.profile));
-            operator = OperatorCache.create(agent, handlesToClose);
-            options = new OperatorDbOptions(prepared, operator, taskManager());
-            profile.applyTo(options);
-            if (!config.writeBuffersBoundByFlink) {
-                options.setWriteBufferManager(OwnWriteBuffers.of(config.writeBufferManagerBytes()));
+            if (config.mode == MemoryMode.PER_OPERATOR) {
+                caches = new OperatorCache(agent, new TaskIdentity(config));
+                options = new OperatorDbOptions(prepared, caches, taskManager());
+                taskManager().introduce(config);
+            } else {
+                WatchedCaches watched = new WatchedCaches(agent, config, taskManager());
+                caches = watched;
+                options = new OperatorDbOptions(prepared, caches, taskManager());
+                watched.tellApart(options);
             }
-            taskManager().introduce(config);
+            profile.applyTo(options);
+            if (config.isMemoryBoundByWeir()) {
+                options.setWriteBufferManager(OwnMemory.writeBuffers(config.writeBufferManagerBytes()));
+            }
+            handlesToClose.add(caches);
             handlesToClose.add(options);
             return options;
         } catch (Throwable e) {
@@ -53,19 +57,18 @@ final class OperatorOptions implements Serializable {
             if (options != null) {
                 options.close();
             }
-            if (operator != null) {
-                handlesToClose.remove(operator);
-                operator.close();
+            if (caches != null) {
+                caches.close();
             }
             return prepared;
         }
     }
 
-    /** Puts the backend's own cache into the options of one of its states. */
+    /** Lets the backend's caches decide which one a state uses. */
     ColumnFamilyOptions columnFamily(
             ColumnFamilyOptions prepared, Collection<AutoCloseable> handlesToClose) {
-        OperatorCache operator = OperatorCache.in(handlesToClose);
-        if (operator == null) {
+        BlockCaches caches = BlockCaches.in(handlesToClose);
+        if (caches == null) {
             return prepared;
         }
         try {
@@ -80,8 +83,8 @@ final class OperatorOptions implements Serializable {
             OperatorTableConfig table =
                     new OperatorTableConfig(
                             format == null ? new BlockBasedTableConfig() : (BlockBasedTableConfig) format,
-                            operator.cache());
-            if (!config.writeBuffersBoundByFlink) {
+                            caches);
+            if (config.isMemoryBoundByWeir()) {
                 table.countIndexAndFilterBlocks();
             }
             profile.applyTo(table);

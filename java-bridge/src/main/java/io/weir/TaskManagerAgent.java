@@ -67,9 +67,10 @@ final class TaskManagerAgent {
         }
         if (introduced.compareAndSet(false, true)) {
             LOG.info(
-                    "Weir {}: {}, budget {} MiB of which {} MiB at most for write buffers, {}",
+                    "Weir {}: {}, mode {}, budget {} MiB of which {} MiB at most for write buffers, {}",
                     BuildInfo.VERSION,
                     hooked.describe(),
+                    config.mode.key,
                     config.budgetBytes >> 20,
                     config.writeBufferReserveBytes() >> 20,
                     http);
@@ -83,6 +84,11 @@ final class TaskManagerAgent {
                         "Weir %s: %s: %s. RocksDB keeps Flink's own options; the job is not affected.",
                         BuildInfo.VERSION, what, describe(reason)),
                 reason);
+    }
+
+    /** Says at DEBUG what does not work and does no harm. */
+    void note(String what, Throwable reason) {
+        LOG.debug("Weir {}: {}: {}", BuildInfo.VERSION, what, describe(reason), reason);
     }
 
     private void start(WeirConfig config, String[] properties) {

@@ -20,10 +20,9 @@ final class WeirConfig implements Serializable {
     private static final long serialVersionUID = 1L;
 
     private static final Set<String> PROFILES = new TreeSet<>(Set.of("flink", "direct-io"));
-    private static final Set<String> LATER_MODES = Set.of("observe", "shared");
 
     final boolean enabled;
-    final String memoryMode;
+    final MemoryMode mode;
     /** Bytes that caches and write buffers may reach together; 0 if neither Weir's nor Flink's key says. */
     final long budgetBytes;
     final double writeBufferRatio;
@@ -35,13 +34,20 @@ final class WeirConfig implements Serializable {
     final String httpTokenFile;
     final String controllerUrl;
     final String taskManagerId;
-    /** Whether Flink gives RocksDB a write buffer manager of its own. */
-    final boolean writeBuffersBoundByFlink;
+    /** Whether Flink bounds what RocksDB may use, with one cache and one write buffer manager per slot or TaskManager. */
+    final boolean memoryBoundByFlink;
+    /** Empty where the job got its name otherwise than by {@code pipeline.name}. */
+    final String jobName;
 
     private WeirConfig(ReadableConfig config) {
         ConfigReader reader = new ConfigReader(config);
         enabled = reader.value(Keys.ENABLED, "true or false");
-        memoryMode = checkedMode(reader.value(Keys.MEMORY_MODE, "per-operator"));
+        mode =
+                MemoryMode.of(
+                        reader.value(
+                                Keys.MEMORY_MODE,
+                                "one of " + MemoryMode.keys(),
+                                MemoryMode.keys()::contains));
         MemorySize budget =
                 reader.value(
                         Keys.MEMORY_BUDGET, "a size greater than 0, such as 512m", WeirConfig::isPositive);
@@ -93,7 +99,8 @@ final class WeirConfig implements Serializable {
                                 "a URL such as http://controller:9240",
                                 url -> url.matches("https?://[^\\s/]+.*")));
         taskManagerId = orEmpty(reader.value(Keys.FLINK_TM_RESOURCE_ID, "a name"));
-        writeBuffersBoundByFlink =
+        jobName = orEmpty(reader.value(Keys.FLINK_JOB_NAME, "a name"));
+        memoryBoundByFlink =
                 reader.value(Keys.FLINK_ROCKSDB_MANAGED, "true or false")
                         || isPositive(reader.value(Keys.FLINK_ROCKSDB_FIXED_PER_SLOT, "a size"))
                         || isPositive(reader.value(Keys.FLINK_ROCKSDB_FIXED_PER_TM, "a size"));
@@ -113,7 +120,7 @@ final class WeirConfig implements Serializable {
     String[] agentProperties() {
         List<String> pairs = new ArrayList<>();
         put(pairs, "version", BuildInfo.VERSION);
-        put(pairs, "mode", memoryMode);
+        put(pairs, "mode", mode.key);
         put(pairs, "tm-id", taskManagerId);
         put(pairs, "budget-bytes", budgetBytes);
         put(pairs, "write-buffer-ratio", writeBufferRatio);
@@ -126,6 +133,16 @@ final class WeirConfig implements Serializable {
         return pairs.toArray(new String[0]);
     }
 
+    /** Whether Weir has to bound what Flink does not: a mode that changes sizes needs a bound to keep. */
+    boolean isMemoryBoundByWeir() {
+        return mode != MemoryMode.OBSERVE && !memoryBoundByFlink;
+    }
+
+    /** What is left for blocks. */
+    long cacheBytes() {
+        return budgetBytes - writeBufferReserveBytes();
+    }
+
     /** What write buffers may reach at worst: half as much again as their manager is told, as Flink reckons. */
     long writeBufferReserveBytes() {
         return (long) (budgetBytes * writeBufferRatio);
@@ -134,19 +151,6 @@ final class WeirConfig implements Serializable {
     /** Flink's formula for the write buffers' share of a budget: two thirds of the ratio. */
     long writeBufferManagerBytes() {
         return (long) (2 * budgetBytes * writeBufferRatio / 3);
-    }
-
-    private static String checkedMode(String mode) {
-        if (mode.equals("per-operator")) {
-            return mode;
-        }
-        String key = Keys.MEMORY_MODE.key();
-        throw new IllegalConfigurationException(
-                LATER_MODES.contains(mode)
-                        ? String.format(
-                                "%s: '%s' is not available in Weir %s; use 'per-operator', or switch Weir off with %s: false.",
-                                key, mode, BuildInfo.VERSION, Keys.ENABLED.key())
-                        : String.format("%s: '%s' is not a memory mode; expected per-operator.", key, mode));
     }
 
     private static boolean isPortRange(String text) {

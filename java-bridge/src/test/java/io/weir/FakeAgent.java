@@ -16,12 +16,18 @@ final class FakeAgent implements Agent {
     final Set<Long> live = ConcurrentHashMap.newKeySet();
     final Map<Long, Long> writeBufferManagers = new ConcurrentHashMap<>();
     final Map<Long, Long> cacheHandles = new ConcurrentHashMap<>();
+    final Map<Long, Long> statisticsHandles = new ConcurrentHashMap<>();
+    final List<String> jobNames = new CopyOnWriteArrayList<>();
+    final Set<Long> silenced = ConcurrentHashMap.newKeySet();
     final AtomicLong registered = new AtomicLong();
 
     /** Name of the method that shall fail; none if null. */
     volatile String failing;
 
     volatile String[] profile = {};
+
+    /** Run at every release, when everything the agent was told of must still be there. */
+    volatile Runnable atRelease = () -> {};
 
     @Override
     public String start(String[] keysAndValues) {
@@ -31,11 +37,19 @@ final class FakeAgent implements Agent {
     }
 
     @Override
-    public long register(long cacheHandle, String threadName, String jobId) {
+    public long register(
+            long cacheHandle,
+            long statisticsHandle,
+            String threadName,
+            String jobId,
+            String jobName,
+            String operatorName) {
         failIfAsked("register");
         long id = registered.incrementAndGet();
         live.add(id);
         cacheHandles.put(id, cacheHandle);
+        statisticsHandles.put(id, statisticsHandle);
+        jobNames.add(jobName);
         threadNames.add(threadName);
         jobIds.add(jobId);
         return id;
@@ -43,6 +57,7 @@ final class FakeAgent implements Agent {
 
     @Override
     public void release(long id) {
+        atRelease.run();
         live.remove(id);
     }
 
@@ -50,6 +65,12 @@ final class FakeAgent implements Agent {
     public void writeBufferManager(long id, long handle) {
         failIfAsked("writeBufferManager");
         writeBufferManagers.put(id, handle);
+    }
+
+    @Override
+    public void silence(long statisticsHandle) {
+        failIfAsked("silence");
+        silenced.add(statisticsHandle);
     }
 
     @Override

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.functions.RichMapFunction;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
@@ -22,6 +23,8 @@ import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
 import org.apache.logging.log4j.Level;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class JobTest {
 
@@ -35,7 +38,7 @@ class JobTest {
     void oneCachePerKeyedOperatorAlsoWhereTheyAreChained() throws Exception {
         TestFactory.taskManager = new TaskManagerAgent(() -> agent);
         try (LogLines log = new LogLines()) {
-            run(TestFactory.class.getName());
+            run(TestFactory.class.getName(), "weir.memory.mode", "per-operator", "pipeline.name", "two in a chain");
             assertEquals(List.of(), log.at(Level.WARN));
             assertEquals(1, log.at(Level.INFO).size());
         }
@@ -48,8 +51,26 @@ class JobTest {
                 threads.iterator().next().matches("first -> second -> Sink: Writer \\(1/2\\)#0"),
                 threads.toString());
         assertTrue(agent.jobIds.stream().allMatch(id -> id.matches("[0-9a-f]{32}")), agent.jobIds.toString());
+        assertEquals(Set.of("two in a chain"), Set.copyOf(agent.jobNames));
         // Managed memory is on, as by default: each operator's write buffer manager was seen, one per slot.
         assertEquals(2 * PARALLELISM, agent.writeBufferManagers.size());
+        assertEquals(Set.of(), agent.live);
+    }
+
+    /** Two subtasks of two chained operators, one slot each: two caches of Flink's, four databases behind them. */
+    @ParameterizedTest
+    @ValueSource(strings = {"observe", "shared"})
+    void operatorsThatShareTheSlotsCacheAreToldApart(String mode) throws Exception {
+        TestFactory.taskManager = new TaskManagerAgent(() -> agent);
+        try (LogLines log = new LogLines()) {
+            run(TestFactory.class.getName(), "weir.memory.mode", mode);
+            assertEquals(List.of(), log.at(Level.WARN));
+        }
+        assertEquals(2 * PARALLELISM, agent.registered.get());
+        assertEquals(PARALLELISM, Set.copyOf(agent.cacheHandles.values()).size());
+        assertEquals(2 * PARALLELISM, Set.copyOf(agent.statisticsHandles.values()).size());
+        assertEquals(2 * PARALLELISM, agent.writeBufferManagers.size());
+        assertEquals(PARALLELISM, Set.copyOf(agent.writeBufferManagers.values()).size());
         assertEquals(Set.of(), agent.live);
     }
 
@@ -69,7 +90,7 @@ class JobTest {
         TestFactory.taskManager = new TaskManagerAgent(() -> agent);
         agent.failing = "register";
         try (LogLines log = new LogLines()) {
-            run(TestFactory.class.getName());
+            run(TestFactory.class.getName(), "weir.memory.mode", "per-operator");
             assertEquals(1, log.at(Level.WARN).size());
             assertEquals(List.of(), log.at(Level.INFO));
         }
@@ -122,8 +143,7 @@ class JobTest {
         private transient ValueState<Long> count;
 
         @Override
-        @SuppressWarnings("deprecation")
-        public void open(Configuration ignored) {
+        public void open(OpenContext ignored) {
             count = getRuntimeContext().getState(new ValueStateDescriptor<>("count", Types.LONG));
         }
 

@@ -2,6 +2,7 @@
 package io.weir;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -11,14 +12,18 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import org.apache.flink.configuration.Configuration;
-import org.apache.flink.contrib.streaming.state.FlinkBoundMemory;
-import org.apache.flink.contrib.streaming.state.RocksDBResourceContainer;
 import org.apache.logging.log4j.Level;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.rocksdb.BlockBasedTableConfig;
+import org.rocksdb.Cache;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.ColumnFamilyOptions;
@@ -26,6 +31,7 @@ import org.rocksdb.DBOptions;
 import org.rocksdb.FlushOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
+import org.rocksdb.Statistics;
 
 class OperatorOptionsTest {
 
@@ -53,9 +59,9 @@ class OperatorOptionsTest {
 
     @Test
     void boundByFlink() throws Exception {
-        FlinkBoundMemory flink = new FlinkBoundMemory(64 * MIB);
-        try (RocksDBResourceContainer container = flink.container(factory("true"));
-                Backend backend = new Backend(container, folder)) {
+        FlinkMemory flink = new FlinkMemory(64 * MIB);
+        try (var container = flink.container(factory("true"));
+                Backend backend = new Backend(container.getDbOptions(), container.getColumnOptions(), folder)) {
             backend.writeFlushAndRead();
             assertTrue(backend.cacheUsage() > 100_000, "blocks in the operator's cache: " + backend.cacheUsage());
             assertEquals(MIB, backend.cacheCapacity(), "the operator's cache, not Flink's");
@@ -70,15 +76,15 @@ class OperatorOptionsTest {
 
     @Test
     void notBoundByFlink() throws Exception {
-        try (RocksDBResourceContainer container = FlinkBoundMemory.unbound(factory("false"));
-                Backend backend = new Backend(container, folder)) {
+        try (var container = FlinkMemory.unbound(factory("false"));
+                Backend backend = new Backend(container.getDbOptions(), container.getColumnOptions(), folder)) {
             backend.writeFlushAndRead();
             assertTrue(backend.cacheUsage() > 100_000, "blocks in the operator's cache: " + backend.cacheUsage());
             assertEquals(MIB, backend.cacheCapacity());
             assertNotEquals(null, agent.writeBufferManagers.get(1L));
             assertEquals(
                     agent.writeBufferManagers.get(1L),
-                    OwnWriteBuffers.of(1).getNativeHandle(),
+                    OwnMemory.writeBuffers(1).getNativeHandle(),
                     "one manager for the whole process");
             for (String setting :
                     List.of(
@@ -91,12 +97,107 @@ class OperatorOptionsTest {
         assertEquals(List.of(), List.copyOf(agent.live));
     }
 
+    /** Flink's cache is used, and seen until the backend is closed; Flink's own settings are as without Weir. */
+    @ParameterizedTest
+    @ValueSource(strings = {"observe", "shared"})
+    void sharedCacheOfFlinkIsWatched(String mode) throws Exception {
+        FlinkMemory flink = new FlinkMemory(64 * MIB);
+        agent.atRelease = () -> assertTrue(flink.cache().isOwningHandle(), "Flink's cache is closed after the release");
+        long before = flink.cache().getUsage();
+        try (var first = flink.container(factory(mode, "true"));
+                Backend backend = new Backend(first.getDbOptions(), first.getColumnOptions(), folder)) {
+            backend.writeFlushAndRead();
+            assertTrue(flink.cache().getUsage() - before > 100_000, "blocks in Flink's cache");
+            assertEquals(1, agent.registered.get());
+            first.getColumnOptions();
+            assertEquals(1, agent.registered.get(), "once per backend, whatever the number of its states");
+            assertEquals(flink.cache().getNativeHandle(), agent.cacheHandles.get(1L));
+            assertEquals(
+                    flink.writeBufferManager().getNativeHandle(), agent.writeBufferManagers.get(1L));
+        }
+        assertEquals(Set.of(), agent.live);
+    }
+
+    /** What tells backends behind one cache apart are the statistics of their databases. */
+    @Test
+    void backendsBehindOneCacheHaveStatisticsOfTheirOwn() throws Exception {
+        FlinkMemory flink = new FlinkMemory(64 * MIB);
+        TestFactory factory = factory("observe", "true");
+        List<AutoCloseable> one = new ArrayList<>();
+        List<AutoCloseable> other = new ArrayList<>();
+        try (DBOptions prepared = new DBOptions();
+                DBOptions withStatistics = new DBOptions();
+                Statistics flinks = new Statistics();
+                ColumnFamilyOptions columns = new ColumnFamilyOptions()) {
+            DBOptions first = factory.createDBOptions(prepared, one);
+            DBOptions second = factory.createDBOptions(withStatistics, other);
+            second.setStatistics(flinks);
+            factory.createColumnOptions(columns, one);
+            ((BlockBasedTableConfig) columns.tableFormatConfig()).setBlockCache(flink.cache());
+            factory.createColumnOptions(columns, other);
+            ((BlockBasedTableConfig) columns.tableFormatConfig()).setBlockCache(flink.cache());
+            assertEquals(2, agent.registered.get());
+            assertEquals(agent.cacheHandles.get(1L), agent.cacheHandles.get(2L));
+            assertNotEquals(agent.statisticsHandles.get(1L), agent.statisticsHandles.get(2L));
+            assertTrue(agent.silenced.contains(agent.statisticsHandles.get(1L)), "Weir's own count nothing");
+            assertEquals(flinks.getNativeHandle(), agent.statisticsHandles.get(2L), "Flink's, where it sets some");
+            assertFalse(agent.silenced.contains(flinks.getNativeHandle()), "Flink's keep counting");
+            assertNotEquals(null, first.statistics());
+        } finally {
+            closeAll(one);
+            closeAll(other);
+        }
+    }
+
+    /** Without a bound RocksDB has a cache for each state, of the size that is configured; nothing else is changed. */
+    @Test
+    void observesTheCachesThatRocksDbWouldMake() throws Exception {
+        TestFactory factory = factory("observe", "false");
+        List<AutoCloseable> handles = new ArrayList<>();
+        try (DBOptions prepared = new DBOptions();
+                ColumnFamilyOptions first = new ColumnFamilyOptions();
+                ColumnFamilyOptions second = new ColumnFamilyOptions()) {
+            DBOptions db = factory.createDBOptions(prepared, handles);
+            second.setTableFormatConfig(new BlockBasedTableConfig().setBlockCacheSize(3 * MIB));
+            factory.createColumnOptions(first, handles);
+            factory.createColumnOptions(second, handles);
+            assertEquals(2, Set.copyOf(agent.cacheHandles.values()).size());
+            assertEquals(Map.of(), agent.writeBufferManagers);
+            assertFalse(((BlockBasedTableConfig) second.tableFormatConfig()).cacheIndexAndFilterBlocks());
+            try (Backend backend = new Backend(db, second, folder)) {
+                backend.writeFlushAndRead();
+                assertEquals(3 * MIB, backend.cacheCapacity());
+            }
+        } finally {
+            closeAll(handles);
+        }
+        assertEquals(Set.of(), agent.live);
+    }
+
+    /** Without a bound of Flink's, mode shared has one of its own: one cache and one write buffer manager for the process. */
+    @Test
+    void sharesOneCacheWhereFlinkHasNone() throws Exception {
+        TestFactory factory = factory("shared", "false");
+        try (var first = FlinkMemory.unbound(factory);
+                var second = FlinkMemory.unbound(factory);
+                Backend backend = new Backend(first.getDbOptions(), first.getColumnOptions(), folder)) {
+            second.getDbOptions();
+            second.getColumnOptions();
+            assertEquals(2, agent.registered.get());
+            assertEquals(agent.cacheHandles.get(1L), agent.cacheHandles.get(2L));
+            assertEquals(48 * MIB, backend.cacheCapacity());
+            assertTrue(backend.options().contains("cache_index_and_filter_blocks: 1"), backend.options());
+            assertEquals(agent.writeBufferManagers.get(1L), agent.writeBufferManagers.get(2L));
+        }
+        assertEquals(Set.of(), agent.live);
+    }
+
     @Test
     void oneCachePerBackendOnOneThread() throws Exception {
-        FlinkBoundMemory flink = new FlinkBoundMemory(64 * MIB);
+        FlinkMemory flink = new FlinkMemory(64 * MIB);
         TestFactory factory = factory("true");
-        try (RocksDBResourceContainer first = flink.container(factory);
-                RocksDBResourceContainer second = FlinkBoundMemory.unbound(factory)) {
+        try (var first = flink.container(factory);
+                var second = FlinkMemory.unbound(factory)) {
             first.getDbOptions();
             second.getDbOptions();
             first.getColumnOptions();
@@ -113,7 +214,7 @@ class OperatorOptionsTest {
     @Test
     void profileIsApplied() throws Exception {
         agent.profile = new String[] {"use_direct_reads", "true", "write_buffer_size", "4194304"};
-        try (RocksDBResourceContainer container = FlinkBoundMemory.unbound(factory("true"))) {
+        try (var container = FlinkMemory.unbound(factory("true"))) {
             assertTrue(container.getDbOptions().useDirectReads());
             assertEquals(4194304, container.getColumnOptions().writeBufferSize());
         }
@@ -123,14 +224,14 @@ class OperatorOptionsTest {
     void oneInfoLinePerProcess() throws Exception {
         try (LogLines log = new LogLines()) {
             for (int i = 0; i < 3; i++) {
-                try (RocksDBResourceContainer container = FlinkBoundMemory.unbound(factory("true"))) {
+                try (var container = FlinkMemory.unbound(factory("true"))) {
                     container.getDbOptions();
                 }
             }
             assertEquals(
                     List.of(
                             "Weir 0.1.0: RocksDB 6.20.3, hooked Insert (slot 3), Lookup (slot 4), "
-                                    + "budget 96 MiB of which 48 MiB at most for write buffers, HTTP http://127.0.0.1:9260"),
+                                    + "mode per-operator, budget 96 MiB of which 48 MiB at most for write buffers, HTTP http://127.0.0.1:9260"),
                     log.at(Level.INFO));
             assertEquals(List.of(), log.at(Level.WARN));
             assertEquals(1, agent.starts.size());
@@ -139,7 +240,7 @@ class OperatorOptionsTest {
 
     @Test
     void fiveHundredRestartsLeakNothing() throws Exception {
-        FlinkBoundMemory flink = new FlinkBoundMemory(64 * MIB);
+        FlinkMemory flink = new FlinkMemory(64 * MIB);
         TestFactory factory = factory("true");
         long before = 0;
         for (int i = 0; i < 500; i++) {
@@ -156,15 +257,13 @@ class OperatorOptionsTest {
                 handles.add(columns);
                 factory.createColumnOptions(columns, handles);
             }
-            OperatorCache cache = OperatorCache.in(handles);
+            Cache cache = BlockCaches.in(handles).inPlaceOf(flink.cache());
             try (Backend backend =
                     new Backend(db, (ColumnFamilyOptions) handles.get(handles.size() - 1), folder)) {
                 backend.writeFlushAndRead();
             }
-            for (AutoCloseable handle : handles) {
-                handle.close();
-            }
-            assertEquals(false, cache.cache().isOwningHandle());
+            closeAll(handles);
+            assertEquals(false, cache.isOwningHandle());
             assertEquals(false, db.isOwningHandle());
         }
         assertEquals(500, agent.registered.get());
@@ -175,15 +274,25 @@ class OperatorOptionsTest {
     }
 
     private TestFactory factory(String managed) {
+        return factory("per-operator", managed);
+    }
+
+    private TestFactory factory(String mode, String managed) {
         Configuration configuration = new Configuration();
+        configuration.setString("weir.memory.mode", mode);
         configuration.setString("weir.memory.budget", "96m");
         configuration.setString("state.backend.rocksdb.memory.managed", managed);
         return new TestFactory(taskManager, configuration);
     }
 
-    /** What the process has in memory, without the Java heap, which grows as it likes. */
+    private static void closeAll(List<AutoCloseable> handles) throws Exception {
+        for (AutoCloseable handle : handles) {
+            handle.close();
+        }
+    }
+
+    /** What the process has in memory, without the Java heap, all of which is resident (see the POM). */
     private static long nativeBytes() throws Exception {
-        System.gc();
         return residentBytes() - Runtime.getRuntime().totalMemory();
     }
 
@@ -202,10 +311,6 @@ class OperatorOptionsTest {
         private final RocksDB db;
         private final List<ColumnFamilyHandle> families = new ArrayList<>();
         private final Path logFolder;
-
-        Backend(RocksDBResourceContainer container, Path folder) throws Exception {
-            this(container.getDbOptions(), container.getColumnOptions(), folder);
-        }
 
         Backend(DBOptions options, ColumnFamilyOptions columns, Path folder) throws Exception {
             options.setCreateIfMissing(true);

@@ -1,13 +1,15 @@
-/** The copy of Flink's table options differs from the original in the cache only. */
+/** The copy of Flink's table options has every setting of this RocksDB, and the cache that was chosen. */
 package io.weir;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertSame;
 
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
 import java.util.Set;
+import org.apache.flink.configuration.Configuration;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.rocksdb.BlockBasedTableConfig;
@@ -28,15 +30,14 @@ class OperatorTableConfigTest {
 
     @Test
     void everySettingIsCopied() throws Exception {
-        try (BloomFilter filter = new BloomFilter(10, false);
-                LRUCache own = new LRUCache(1 << 20, 0, false, 0.0)) {
+        try (BloomFilter filter = new BloomFilter(10, false)) {
             BlockBasedTableConfig prepared = new BlockBasedTableConfig();
             BlockBasedTableConfig untouched = new BlockBasedTableConfig();
             for (Field field : settings()) {
                 field.set(prepared, other(field, filter));
                 assertNotEquals(field.get(untouched), field.get(prepared), field.getName());
             }
-            OperatorTableConfig copy = new OperatorTableConfig(prepared, own);
+            OperatorTableConfig copy = new OperatorTableConfig(prepared, operatorCache());
             for (Field field : settings()) {
                 assertEquals(field.get(prepared), field.get(copy), field.getName());
             }
@@ -45,14 +46,19 @@ class OperatorTableConfigTest {
 
     @Test
     void theOperatorsCacheStays() throws Exception {
-        try (LRUCache own = new LRUCache(1 << 20);
-                LRUCache shared = new LRUCache(2 << 20)) {
+        OperatorCache own = operatorCache();
+        try (LRUCache shared = new LRUCache(2 << 20)) {
             OperatorTableConfig config = new OperatorTableConfig(new BlockBasedTableConfig(), own);
             config.setBlockCache(shared);
             Field cache = BlockBasedTableConfig.class.getDeclaredField("blockCache");
             cache.setAccessible(true);
-            assertSame(own, cache.get(config));
+            assertSame(own.inPlaceOf(shared), cache.get(config));
+            assertNotSame(shared, cache.get(config));
         }
+    }
+
+    private static OperatorCache operatorCache() {
+        return new OperatorCache(new FakeAgent(), new TaskIdentity(WeirConfig.from(new Configuration())));
     }
 
     private static Field[] settings() {

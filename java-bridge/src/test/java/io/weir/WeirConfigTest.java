@@ -30,7 +30,8 @@ class WeirConfigTest {
         assertEquals("0.0.0.0", config.httpBindHost);
         assertEquals("tm-7", config.taskManagerId);
         assertEquals("flink", config.profile);
-        assertTrue(config.writeBuffersBoundByFlink);
+        assertEquals(MemoryMode.OBSERVE, config.mode);
+        assertTrue(config.memoryBoundByFlink);
     }
 
     @Test
@@ -38,6 +39,7 @@ class WeirConfigTest {
         Map<String, String> sent =
                 pairs(
                         read(
+                                "weir.memory.mode", "shared",
                                 "weir.memory.budget", "300m",
                                 "weir.memory.write-buffer-ratio", "0.25",
                                 "weir.mrc.samples", "1000",
@@ -48,7 +50,7 @@ class WeirConfigTest {
                                 "weir.controller.url", "http://controller:9240"));
         Map<String, String> expected = new HashMap<>();
         expected.put("version", BuildInfo.VERSION);
-        expected.put("mode", "per-operator");
+        expected.put("mode", "shared");
         expected.put("tm-id", "");
         expected.put("budget-bytes", String.valueOf(300L << 20));
         expected.put("write-buffer-ratio", "0.25");
@@ -105,8 +107,6 @@ class WeirConfigTest {
         "weir.http.port, 70000, port",
         "weir.http.token-file, token, absolute",
         "weir.controller.url, controller:9240, http://",
-        "weir.memory.mode, observe, per-operator",
-        "weir.memory.mode, shared, per-operator",
         "weir.memory.mode, sharded, per-operator",
     })
     void badValueSaysWhatWouldBeRight(String key, String value, String hint) {
@@ -117,15 +117,15 @@ class WeirConfigTest {
     }
 
     @Test
-    void knowsWhenFlinkBoundsWriteBuffers() {
+    void knowsWhenFlinkBoundsMemory() {
         String managed = "state.backend.rocksdb.memory.managed";
-        assertFalse(read(managed, "false").writeBuffersBoundByFlink);
+        assertFalse(read(managed, "false").memoryBoundByFlink);
         assertTrue(
                 read(managed, "false", "state.backend.rocksdb.memory.fixed-per-tm", "64m")
-                        .writeBuffersBoundByFlink);
+                        .memoryBoundByFlink);
         assertTrue(
                 read(managed, "false", "state.backend.rocksdb.memory.fixed-per-slot", "64m")
-                        .writeBuffersBoundByFlink);
+                        .memoryBoundByFlink);
     }
 
     @Test
@@ -133,6 +133,18 @@ class WeirConfigTest {
         WeirConfig config =
                 read("weir.memory.budget", "300m", "weir.memory.write-buffer-ratio", "0.5");
         assertEquals(100L << 20, config.writeBufferManagerBytes());
+    }
+
+    @Test
+    void boundsOnlyWhatFlinkDoesNotAndOnlyWhenItMayChangeSizes() {
+        String managed = "state.backend.rocksdb.memory.managed";
+        for (MemoryMode mode : MemoryMode.values()) {
+            String[] keys = {"weir.memory.mode", mode.key, managed, "false", "weir.memory.budget", "90m"};
+            assertEquals(mode != MemoryMode.OBSERVE, read(keys).isMemoryBoundByWeir(), mode.key);
+            keys[3] = "true";
+            assertFalse(read(keys).isMemoryBoundByWeir(), mode.key);
+            assertEquals(45L << 20, read(keys).cacheBytes());
+        }
     }
 
     private static WeirConfig read(String... keysAndValues) {

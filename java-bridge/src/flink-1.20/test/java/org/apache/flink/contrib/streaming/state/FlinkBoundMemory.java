@@ -5,7 +5,7 @@ import org.apache.flink.runtime.memory.OpaqueMemoryResource;
 import org.rocksdb.Cache;
 import org.rocksdb.WriteBufferManager;
 
-public final class FlinkBoundMemory {
+public class FlinkBoundMemory {
 
     private final OpaqueMemoryResource<RocksDBSharedResources> resource;
 

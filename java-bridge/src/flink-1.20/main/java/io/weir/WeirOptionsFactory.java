@@ -8,17 +8,30 @@ import org.apache.flink.contrib.streaming.state.RocksDBOptionsFactory;
 import org.rocksdb.ColumnFamilyOptions;
 import org.rocksdb.DBOptions;
 
-/** Public because Flink instantiates it by name. All work is in {@link OperatorOptions}, which every Flink line shares. */
-public final class WeirOptionsFactory implements ConfigurableRocksDBOptionsFactory {
+/** Public because Flink instantiates it by name. All work is in {@link OperatorOptions}, which both Flink lines share. */
+public class WeirOptionsFactory implements ConfigurableRocksDBOptionsFactory {
 
     private static final long serialVersionUID = 1L;
 
+    private final transient TaskManagerAgent taskManager;
     private OperatorOptions options;
+
+    /**
+     * @throws org.apache.flink.configuration.IllegalConfigurationException naming the right JAR, on a Flink of another line
+     */
+    public WeirOptionsFactory() {
+        this(TaskManagerAgent.INSTANCE);
+    }
+
+    WeirOptionsFactory(TaskManagerAgent taskManager) {
+        FlinkLine.check();
+        this.taskManager = taskManager;
+    }
 
     /** Runs on the JobManager as well as on TaskManagers, so it reads keys and nothing else. */
     @Override
     public RocksDBOptionsFactory configure(ReadableConfig configuration) {
-        options = new OperatorOptions(WeirConfig.from(configuration));
+        options = new OperatorOptions(WeirConfig.from(configuration), taskManager);
         return this;
     }
 
