@@ -22,7 +22,12 @@ use weir_agent::frocksdb::call::{
     DeleterInsert, DeleterLookup, HelperInsert, HelperLookup, ItemHelper, Release, Slice,
 };
 
-static ROCKSDB: LazyLock<String> = LazyLock::new(|| std::env::args().nth(1).unwrap());
+/// Which build this process is about.
+fn rocksdb() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| std::env::args().nth(1).unwrap());
+    &VERSION
+}
+
 const MODE: &str = "per-operator";
 
 const CALLS_A_TURN: u32 = 500;
@@ -60,7 +65,7 @@ impl Target {
     fn new(cache: lab::Cache) -> Self {
         let target = Self {
             object: cache.shared[0] as *mut c_void,
-            is_eight: ROCKSDB.starts_with('8'),
+            is_eight: rocksdb().starts_with('8'),
             _cache: cache,
         };
         let key = slice(KEY);
@@ -185,7 +190,7 @@ fn compare(name: &str, plain: impl Fn(), hooked: impl Fn()) {
     let (without, with) = (median(without), median(with));
     println!(
         "RocksDB {} {name}: {without:.2} ns without hook, {with:.2} ns with, hook {:.2} ns",
-        &**ROCKSDB,
+        rocksdb(),
         with - without
     );
 }

@@ -5,6 +5,8 @@ mod lab;
 mod scenarios;
 
 /// Which library `scripts/get_rocksdbjni.sh` is asked for.
-const ROCKSDB: &str = "6.20.3";
+fn rocksdb() -> &'static str {
+    "6.20.3"
+}
 /// `weir.memory.mode` of the lab's agent.
 const MODE: &str = "per-operator";

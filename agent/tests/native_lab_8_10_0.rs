@@ -5,6 +5,8 @@ mod lab;
 mod scenarios;
 
 /// Which library `scripts/get_rocksdbjni.sh` is asked for.
-const ROCKSDB: &str = "8.10.0";
+fn rocksdb() -> &'static str {
+    "8.10.0"
+}
 /// `weir.memory.mode` of the lab's agent.
 const MODE: &str = "per-operator";

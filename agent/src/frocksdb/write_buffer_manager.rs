@@ -162,19 +162,16 @@ impl WriteBufferManager {
                     head.memory_active.load(Ordering::Relaxed),
                 )
             }
-            // SAFETY: see `bind`.
             WriteBufferFunctions::Functions {
                 capacity,
                 used,
                 active,
                 ..
-            } => unsafe {
-                (
-                    capacity(self.handle),
-                    used(self.handle),
-                    active(self.handle),
-                )
-            },
+            } => {
+                // SAFETY: see `bind`.
+                let read = |get: Getter| unsafe { get(self.handle) };
+                (read(capacity), read(used), read(active))
+            }
         };
         WriteBufferReport {
             capacity_bytes: capacity as u64,

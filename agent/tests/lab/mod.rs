@@ -28,7 +28,7 @@ pub fn library() -> &'static Library {
     LIBRARY.get_or_init(|| {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/get_rocksdbjni.sh");
         let output = Command::new(script)
-            .arg(&*crate::ROCKSDB)
+            .arg(crate::rocksdb())
             .output()
             .expect(script);
         assert!(
