@@ -12,6 +12,7 @@ use weir_protocol::{HookState, Refusal, RefusalKind, Report};
 
 fn start(extra: &[(&str, &str)]) -> SocketAddr {
     let mut pairs = vec![
+        ("mode", "per-operator"),
         ("budget-bytes", "100000000"),
         ("http-port-range", "9300-9399"),
         ("tm-id", "tm \"1\""),
