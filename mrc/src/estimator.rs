@@ -105,18 +105,14 @@ impl Estimator {
     pub fn look_up(&mut self, access: &Access, capacity_bytes: u64, now: Duration) {
         self.told.0 += u64::from(access.counted);
         self.told.1 += u64::from(access.counted && access.outcome == Outcome::Miss);
+        let class = class_of(access.charge_bytes);
         if let Some(distinct) = &mut self.distinct
             && access.charge_bytes > 0
             && access.refreshes()
         {
-            distinct[class_of(access.charge_bytes)].add(access.hash);
+            distinct[class].add(access.hash);
         }
-        if access.charge_bytes == 0
-            || self
-                .strata
-                .thresholds()
-                .samples(access.hash, access.charge_bytes)
-        {
+        if access.hash < self.strata.thresholds().limit(class) || access.charge_bytes == 0 {
             self.observe(access, capacity_bytes, now);
         }
     }
@@ -493,10 +489,10 @@ impl Estimator {
         let Some(distinct) = &self.distinct else {
             return [1.0; CLASSES];
         };
+        let sampled = self.stack.blocks_below(self.strata.thresholds());
         std::array::from_fn(|class| {
             let weight = self.strata.weight(class);
-            let limit = self.strata.thresholds().limit(class);
-            let blocks = self.stack.by_class_below(class, limit) as f64;
+            let blocks = f64::from(sampled[class]);
             if blocks == 0.0 || weight == 1.0 {
                 return 1.0;
             }

@@ -9,7 +9,7 @@
 
 use crate::fenwick::Fenwick;
 use crate::index::Index;
-use crate::strata::{CLASSES, Strata, class_of, weight_of};
+use crate::strata::{CLASSES, SamplingThresholds, Strata, class_of, weight_of};
 
 /// Marks a slot without a block.
 const EMPTY: u32 = u32::MAX;
@@ -195,15 +195,17 @@ impl BlockStack {
         ids.copied().find(|id| *id != EMPTY)
     }
 
-    /// Blocks of a stratum with a hash below a limit.
-    pub(crate) fn by_class_below(&self, class: usize, limit: u64) -> usize {
-        let ids = self.slots[self.oldest_slot..self.next_slot].iter();
-        ids.filter(|id| **id != EMPTY)
-            .filter(|id| {
-                let block = &self.blocks[**id as usize];
-                block.hash < limit && class_of(u64::from(block.charge_bytes)) == class
-            })
-            .count()
+    /// Blocks by stratum that thresholds sample.
+    pub(crate) fn blocks_below(&self, thresholds: &SamplingThresholds) -> [u32; CLASSES] {
+        let mut blocks = [0; CLASSES];
+        for id in &self.slots[self.oldest_slot..self.next_slot] {
+            if *id != EMPTY {
+                let block = &self.blocks[*id as usize];
+                let class = class_of(u64::from(block.charge_bytes));
+                blocks[class] += u32::from(block.hash < thresholds.limit(class));
+            }
+        }
+        blocks
     }
 
     /// Whether the slots are used up and [`Self::pack`] is due before the next use.

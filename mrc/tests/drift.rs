@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use replay::Replay;
 use traces::{Lookup, MIB, Random, block, uniform, zipf};
-use weir_mrc::EstimatorConfig;
+use weir_mrc::exact::{ExactStack, ReuseDistance};
+use weir_mrc::{Access, EstimatorConfig, Outcome};
 
 const CAPACITY: u64 = 32 * MIB;
 /// 100,000 look-ups at the pace of the replay.
@@ -144,4 +145,58 @@ fn a_horizon_spends_the_sample_on_what_matters() {
     };
     let (without, with) = (run(None), run(Some(128 * MIB)));
     assert!(with / 4 > without, "{with} against {without}");
+}
+
+/// Miss ratios at some sizes of an exact stack whose look-ups age as the estimator's do.
+fn aged_exact(trace: &[Lookup], sizes: &[u64]) -> Vec<f64> {
+    let mut exact = ExactStack::new();
+    let (mut misses, mut weight) = (vec![0.0; sizes.len()], 0.0);
+    let half_life = HALF_LIFE.as_secs_f64() / replay::PAUSE.as_secs_f64();
+    for (i, lookup) in trace.iter().enumerate() {
+        let distance = exact.access(&Access {
+            hash: lookup.hash,
+            charge_bytes: lookup.charge_bytes,
+            outcome: Outcome::Unknown,
+            inserts: true,
+            counted: true,
+            high_priority: false,
+        });
+        let age = (trace.len() - i) as f64 / half_life;
+        let own = (-age).exp2();
+        weight += own;
+        for (size, misses) in sizes.iter().zip(&mut misses) {
+            if distance > ReuseDistance::Bytes(*size) {
+                *misses += own;
+            }
+        }
+    }
+    misses.iter().map(|m| m / weight).collect()
+}
+
+/// One half-life after the working set has changed, the curve is that of the exact aged stack within two points.
+#[test]
+fn one_half_life_after_a_change_the_curve_has_followed() {
+    let before = uniform(6, 20_000, 600_000);
+    let changes: [(&str, Vec<Lookup>); 4] = [
+        ("doubled", uniform(6, 40_000, 100_000)),
+        ("halved", uniform(6, 10_000, 100_000)),
+        ("moved", elsewhere(uniform(6, 20_000, 100_000))),
+        ("skewed", elsewhere(zipf(6, 30_000, 0.9, 100_000))),
+    ];
+    let sizes: Vec<u64> = (1..=20).map(|i| i * 8 * MIB).collect();
+    for (name, after) in changes {
+        let trace = [before.clone(), after].concat();
+        let config = EstimatorConfig {
+            half_life: Some(HALF_LIFE),
+            ..EstimatorConfig::default()
+        };
+        let mut replay = Replay::new(CAPACITY, config).without_exact();
+        replay.run(&trace);
+        let curve = replay.curve();
+        let exact = aged_exact(&trace, &sizes);
+        let error = |(size, exact): (&u64, &f64)| (curve.miss_ratio_at(*size).value - exact).abs();
+        let worst = sizes.iter().zip(&exact).map(error).fold(0.0, f64::max);
+        println!("{name}: worst {:.2} points", worst * 100.0);
+        assert!(worst <= 0.02, "{name}: {worst}");
+    }
 }
