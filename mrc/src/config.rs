@@ -15,7 +15,7 @@ pub enum FirstTouch {
 /// What an estimator may spend, and how long it remembers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EstimatorConfig {
-    /// Blocks in the sample at most, in `1..=2^30`. Memory is about 60 bytes each, plus 400 KiB.
+    /// Blocks in the sample at most, in `1..=2^30`. Memory is about 76 bytes each, plus 280 KiB.
     pub samples: usize,
     /// Age at which a look-up counts half in the curve; `None`: all count alike for ever.
     pub half_life: Option<Duration>,
@@ -28,7 +28,7 @@ pub struct EstimatorConfig {
     /// [`crate::Estimator::thresholds`] decides which look-ups to observe, and a single threshold is not enough.
     pub by_size: bool,
     /// Whether [`crate::Estimator::look_up`] is told of every look-up. Then distinct blocks are counted, which makes the byte axis
-    /// more precise, for 32 KiB a stratum of sizes. It has no effect together with a half-life or a horizon.
+    /// more precise, for 96 KiB. It has no effect together with a half-life or a horizon.
     pub sees_all: bool,
 }
 

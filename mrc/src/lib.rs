@@ -5,8 +5,20 @@
 //! and for every sampled look-up the *reuse distance*: the bytes of all other blocks used since the same block was last used,
 //! plus its own. A cache of `C` bytes hits exactly the look-ups with a distance of at most `C`.
 //!
+//! - **Strata by size** (optional): a few large index blocks are kept as a whole while many small data blocks are thinned out.
+//! - **Exact counts**: the sample is corrected by the exact number of look-ups (regression) and, where every look-up is told, by the
+//!   number of distinct blocks (HyperLogLog with the historic inverse probability estimate).
+//! - **First look-ups** are misses in every cache ([`FirstTouch::Miss`]) or censored observations (Kaplan and Meier), bounded by the
+//!   real outcome and by the live bytes ([`Estimator::set_live_bytes`]).
+//! - **Ageing** by half-life; the sampling rate falls with the working set and rises again.
+//! - **The cache as it is**: [`Estimator::curve_for`] a [`CacheShape`] with shards and a high-priority pool.
+//! - **Bands** of 90 % on every point; [`exact`] and [`simulator`] are what they are tested against, [`trace`] reads and writes traces.
+//!
 //! Time and outcome come from the caller; there is no clock, no thread, no randomness, no I/O in here, and no allocation after
-//! [`Estimator::new`] except for the curve that [`Estimator::curve`] returns.
+//! [`Estimator::new`] except by what reads the estimator, such as [`Estimator::curve`].
+//!
+//! Offline, every look-up goes through [`Estimator::look_up`]. On a live cache, [`Estimator::threshold`] rejects most of them at the
+//! price of a hash and a comparison, and the rest goes through [`Estimator::observe`]:
 //!
 //! ```
 //! use std::time::Duration;
@@ -33,13 +45,22 @@
 //!
 //! # Limitations
 //!
-//! - The curve is that of one ideal LRU list: neither shards nor a high-priority pool are modelled. With small blocks both cost
-//!   less than two points at Flink's settings, and nothing at the present capacity, where real outcomes hold the curve.
-//! - Blocks are sampled alike whatever their size. A few hot blocks of hundreds of kilobytes (unpartitioned index or filter
-//!   blocks) spoil the byte axis far from the present capacity while the sampling rate is low. The band says so only if one of
-//!   them is in the sample.
+//! - Shards and pool are modelled, not simulated. Shards: within about a point of the mean over choices of shards where blocks are
+//!   large against a shard, but which blocks share one is luck (up to three points) that the model cannot know. Pool: a first-order
+//!   chain of distances; it removes most of the difference to an ideal list, up to a few points remain at small capacities.
+//! - A capacity that holds but a few sampled blocks is uncertain, and biased upwards where sizes of small popular blocks differ by
+//!   orders of magnitude. The band says how uncertain.
+//! - Without [`EstimatorConfig::by_size`], a few hot blocks of hundreds of kilobytes (unpartitioned index or filter blocks) spoil the
+//!   byte axis far from the present capacity. The band says so only if one of them is in the sample.
+//! - Sizes beyond all that was watched are inferred: to nothing at the live bytes, or along the slope so far.
 //! - After the working set has changed, the curve is a mixture of both until the half-life has done its work.
 //! - A look-up that does not insert moves a block in the stack if it hit in the real cache, as if it had hit in every other, too.
+//!
+//! # Sources
+//!
+//! Mattson et al. 1970 (stack distances); Olken 1981 (the tree); Waldspurger et al., FAST '15 (SHARDS); Cohen 2014 and Ting 2014
+//! (distinct counts); Kaplan and Meier 1958 (censoring); Cormode et al., ICDE '09 (forward decay); FRocksDB 6.20.3
+//! `cache/lru_cache.cc` (shards, pool).
 #![forbid(unsafe_code)]
 
 mod access;

@@ -197,3 +197,54 @@ fn says_nothing_before_256_samples() {
     }
     assert!(estimator.curve(Duration::ZERO).is_some());
 }
+
+/// A block that was erased is a new one afterwards, and nobody else's distance contains it: the same as if it had another name
+/// from then on and the old one had never been above anything.
+#[test]
+fn deletions_are_exact() {
+    let mut estimator = Estimator::new(EstimatorConfig::offline(1_000));
+    let mut list: Vec<u64> = Vec::new();
+    let mut hits_by_distance = std::collections::BTreeMap::new();
+    let mut random = traces::Random(4);
+    let mut lookups = 0;
+    for _ in 0..20_000 {
+        let block = random.below(300);
+        let lookup = traces::block(3, block);
+        let known = list.iter().position(|b| *b == block);
+        if random.below(10) == 0 {
+            estimator.erase(lookup.hash);
+            list.retain(|b| *b != block);
+            continue;
+        }
+        let charge = |b: u64| traces::block(3, b).charge_bytes;
+        if let Some(i) = known {
+            let distance: u64 = list[..=i].iter().map(|b| charge(*b)).sum();
+            *hits_by_distance.entry(distance).or_insert(0) += 1;
+            list.remove(i);
+        }
+        list.insert(0, block);
+        lookups += 1;
+        let access = Access {
+            hash: lookup.hash,
+            charge_bytes: lookup.charge_bytes,
+            outcome: Outcome::Unknown,
+            inserts: true,
+            counted: true,
+            high_priority: false,
+        };
+        estimator.look_up(&access, 0, Duration::ZERO);
+    }
+    let curve = estimator.curve(Duration::ZERO).unwrap();
+    for point in curve.points() {
+        let hits: u64 = hits_by_distance
+            .range(..=point.bytes)
+            .map(|(_, n)| *n)
+            .sum();
+        let exact = (lookups - hits) as f64 / lookups as f64;
+        assert!(
+            (point.miss_ratio - exact).abs() < 1e-12,
+            "{point:?}: {exact}"
+        );
+    }
+    assert!(curve.points().len() > 20);
+}
