@@ -161,14 +161,14 @@ public final class EventGenerator {
         random.column(3);
         StringData channel;
         StringData url;
-        if (random.below(2) > 0) {
-            int hot = pick(HOT_CHANNELS.length);
+        int choice = pick(2 * OTHER_CHANNELS);
+        if (choice >= OTHER_CHANNELS) {
+            int hot = choice % HOT_CHANNELS.length;
             channel = HOT_CHANNELS[hot];
             url = StringData.fromString(SITE + "/item.htm?query=1&channel_id=" + hot);
         } else {
-            int other = pick(OTHER_CHANNELS);
-            channel = StringData.fromString("channel-" + other);
-            url = text(SITE + "/", random.letters(8), "/item.htm?query=1&channel_id=" + other);
+            channel = StringData.fromString("channel-" + choice);
+            url = text(SITE + "/", random.letters(8), "/item.htm?query=1&channel_id=" + choice);
         }
         int bytes = 4 * LONG_BYTES + bytes(channel) + bytes(url);
         random.column(6);

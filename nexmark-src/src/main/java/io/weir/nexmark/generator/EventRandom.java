@@ -44,7 +44,7 @@ public final class EventRandom {
 
     /** Starts the numbers of a column of that event. */
     public EventRandom column(int column) {
-        state = mix(event + (column + 1) * COLUMN_GAMMA);
+        state = event + (column + 1) * COLUMN_GAMMA;
         return this;
     }
 
