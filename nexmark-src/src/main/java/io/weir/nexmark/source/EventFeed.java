@@ -18,7 +18,7 @@ interface EventFeed extends AutoCloseable {
     /** Number of the event that {@link #take} would return; the end of the walk if there is none. */
     long position();
 
-    /** The row at the position; the position moves on. The row is valid until the next call. */
+    /** The row at the position, which must have been asked for; it moves on. The row is valid until the next call of any method. */
     RowData take();
 
     @Override

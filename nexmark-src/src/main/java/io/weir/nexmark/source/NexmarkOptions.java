@@ -133,6 +133,12 @@ final class NexmarkOptions {
                     .noDefaultValue()
                     .withDescription("person, auction or bid: a table of these alone, with their columns; else all in one stream.");
 
+    static final ConfigOption<Generator> GENERATOR =
+            ConfigOptions.key("generator")
+                    .enumType(Generator.class)
+                    .defaultValue(Generator.AUTO)
+                    .withDescription("native; java; auto: native where this machine can, else java. The events are the same.");
+
     static final ConfigOption<Long> SEED =
             ConfigOptions.key("seed").longType().defaultValue(STANDARD.seed);
 
@@ -168,6 +174,7 @@ final class NexmarkOptions {
                     SHORTEST_DELAY,
                     LONGEST_DELAY,
                     EVENT_TYPE,
+                    GENERATOR,
                     SEED,
                     BASE_TIME);
 
@@ -193,6 +200,13 @@ final class NexmarkOptions {
         BID
     }
 
+    /** What makes the rows. */
+    enum Generator {
+        AUTO,
+        NATIVE,
+        JAVA
+    }
+
     /** The kind the table is of, or {@link EventColumns#ALL_KINDS}. */
     static int kind(ReadableConfig options) {
         return options.getOptional(EVENT_TYPE).map(Kind::ordinal).orElse(EventColumns.ALL_KINDS);
@@ -216,7 +230,12 @@ final class NexmarkOptions {
         }
         Emission emission =
                 new Emission(schedule, !options.get(MAX_EMIT_SPEED), options.get(AFTER_RESTORE) == AfterRestore.CATCH_UP);
-        return new NexmarkSource(generator(options, schedule), events, emission, EventColumns.all(kind(options)));
+        int kind = kind(options);
+        if (kind == Kind.BID.ordinal() && options.get(BID_PROPORTION) == 0) {
+            throw new ValidationException("event.type is bid but bid.proportion is 0: the table would never have a row.");
+        }
+        return new NexmarkSource(
+                generator(options, schedule), events, emission, EventColumns.all(kind), options.get(GENERATOR));
     }
 
     private static RateSchedule schedule(ReadableConfig options) {

@@ -15,12 +15,16 @@ import org.apache.flink.api.connector.source.SplitEnumerator;
 import org.apache.flink.api.connector.source.SplitEnumeratorContext;
 import org.apache.flink.core.io.SimpleVersionedSerializer;
 import org.apache.flink.table.data.RowData;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Positions are in checkpoints, so every event comes exactly once into the job's state, whatever the parallelism. */
 public final class NexmarkSource
         implements Source<RowData, NexmarkSplit, Collection<NexmarkSplit>> {
 
     private static final long serialVersionUID = 1L;
+
+    private static final Logger LOG = LoggerFactory.getLogger(NexmarkSource.class);
 
     /** More than subtasks anybody runs, few enough that a subtask with all of them picks the next one quickly. */
     static final int SPLITS = 128;
@@ -29,20 +33,23 @@ public final class NexmarkSource
     private final long events;
     private final Emission emission;
     private final EventColumns columns;
+    private final NexmarkOptions.Generator generator;
 
     /**
      * @param events how many; 0 for a stream without end
      */
-    NexmarkSource(GeneratorConfig config, long events, Emission emission, EventColumns columns) {
+    NexmarkSource(
+            GeneratorConfig config, long events, Emission emission, EventColumns columns, NexmarkOptions.Generator generator) {
         this.config = config;
         this.events = events;
         this.emission = emission;
         this.columns = columns;
+        this.generator = generator;
     }
 
     /** The same events with other columns: paths into the table's schema, as the planner gives them. */
     NexmarkSource project(int[][] paths) {
-        return new NexmarkSource(config, events, emission, columns.project(paths));
+        return new NexmarkSource(config, events, emission, columns.project(paths), generator);
     }
 
     boolean isBounded() {
@@ -81,11 +88,26 @@ public final class NexmarkSource
             context.metricGroup().gauge("scheduleLagMillis", backlog::lagMillis);
         }
         return new NexmarkReader(
-                new JavaFeed(config, columns),
+                feed(),
                 emission,
                 clock,
                 context.metricGroup().getIOMetricGroup().getNumRecordsInCounter(),
                 backlog);
+    }
+
+    private EventFeed feed() {
+        if (generator == NexmarkOptions.Generator.JAVA) {
+            return new JavaFeed(config, columns);
+        }
+        Throwable unavailable = NativeEvents.unavailable();
+        if (unavailable == null) {
+            return new NativeFeed(config, columns);
+        }
+        if (generator == NexmarkOptions.Generator.NATIVE) {
+            throw new IllegalStateException("generator = native, but there is no native generator here", unavailable);
+        }
+        LOG.warn("Events are generated in Java, which is slower: {}", unavailable.toString());
+        return new JavaFeed(config, columns);
     }
 
     /** Nanoseconds since 1970 that never go back, whatever happens to the system's clock meanwhile. */
