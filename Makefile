@@ -7,6 +7,7 @@ SHELL := /bin/bash
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 NATIVE := $(TARGET)/release/libweir_agent.so
+NEXMARK_NATIVE := $(TARGET)/release/libnexmark_native.so
 JAR := java-bridge/target/weir-flink-1.20-$(VERSION).jar
 NEXMARK_JAR := nexmark-src/target/nexmark-flink-$(VERSION).jar
 # Quiet but for warnings, failures and the summaries of the tests.
@@ -19,12 +20,12 @@ export DEMO_SECONDS ?= 180
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
-build: ## compile the agent's library and the weir binary
-	cargo build --release --locked -p weir-agent -p weir-controller -p weir-testbed
+build: ## compile the native libraries and the weir binary
+	cargo build --release --locked -p weir-agent -p weir-controller -p nexmark-native -p weir-testbed
 
 jar: build ## pack the drop-in JAR (native library inside) and the Nexmark job
 	$(MVN) -q -f java-bridge/pom.xml package -DskipTests -Dweir.native.library=$(NATIVE)
-	$(MVN) -q -f nexmark-src/pom.xml package -DskipTests
+	$(MVN) -q -f nexmark-src/pom.xml package -DskipTests -Dnexmark.native.library=$(NEXMARK_NATIVE)
 	ls -l $(JAR) $(NEXMARK_JAR)
 
 flink:
@@ -45,15 +46,16 @@ unit: prerequisites jar
 	cargo test --locked --workspace --exclude weir-testbed
 	cargo test --locked -p weir-testbed --lib --bins
 	$(MVN) -f java-bridge/pom.xml verify -Dweir.native.library=$(NATIVE)
-	$(MVN) -f nexmark-src/pom.xml verify
+	$(MVN) -f nexmark-src/pom.xml verify -Dnexmark.native.library=$(NEXMARK_NATIVE)
 	scripts/check_deploy.sh $(TARGET)/release/weir
 
 e2e: prerequisites prometheus jar flink ## the end-to-end tests, on a real Flink and a real Prometheus
 	cargo test --locked -p weir-testbed --test '*' -- --test-threads=1 --nocapture
 
-bench: ## time the hook's rejected path and the estimator, and print the figures
+bench: ## time the hook's rejected path, the estimator and the event generator, and print the figures
 	cargo bench --locked -p weir-mrc
 	cargo bench --locked -p weir-agent
+	cargo bench --locked -p nexmark-generator --bench events
 
 lint: ## formatting, clippy, shellcheck where installed
 	cargo fmt --all --check

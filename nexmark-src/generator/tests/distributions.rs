@@ -31,15 +31,15 @@ impl Profile {
     fn auction(&mut self, id: u64, seller: u64, texts: &[&str]) {
         self.kinds[1] += 1.0;
         self.newest_auction = id as f64;
-        self.hot[2] += f64::from(seller % 100 == 0);
+        self.hot[2] += f64::from(seller.is_multiple_of(100));
         self.bytes[1] += 56.0 + length(texts);
     }
 
     fn bid(&mut self, auction: u64, bidder: u64, price: u64, texts: &[&str]) {
         self.kinds[2] += 1.0;
-        self.hot[0] += f64::from(auction % 100 == 0);
+        self.hot[0] += f64::from(auction.is_multiple_of(100));
         self.hot[1] += f64::from(bidder % 100 == 1);
-        if auction % 100 != 0 {
+        if !auction.is_multiple_of(100) {
             self.auction_age += self.newest_auction - auction as f64;
         }
         self.log_price += (price as f64).ln();

@@ -79,7 +79,7 @@ class NativeFeedTest {
         RuntimeException e = assertThrows(RuntimeException.class, () -> NativeEvents.open("{}"));
         assertTrue(e.getMessage().contains("missing field `config`"), e.getMessage());
         e = assertThrows(RuntimeException.class, () -> NativeEvents.leastBufferBytes(-1));
-        assertEquals("generator -1 is not open", e.getMessage());
+        assertTrue(e.getMessage().contains("generator -1 is not open"), e.getMessage());
     }
 
     private static void assertSame(GeneratorConfig config, EventColumns columns, boolean[] splits, long from, long to) {
