@@ -14,7 +14,8 @@ final class JobArguments {
     static final String USAGE =
             "Usage: nexmark-flink.jar [--queries q20,q18] [--rate EVENTS_PER_SECOND|max] [--events N (0: no end)]\n"
                     + "  [--parallelism P] [--sink blackhole|print|filesystem] [--output DIR (filesystem)] [--seed S]\n"
-                    + "  [--job-name NAME] [--set CONNECTOR_OPTION=VALUE]... [--conf FLINK_KEY=VALUE]... [--wait]";
+                    + "  [--tables stream|keyed]"
+                    + " [--job-name NAME] [--set CONNECTOR_OPTION=VALUE]... [--conf FLINK_KEY=VALUE]... [--wait]";
 
     private static final Set<String> SINKS = Set.of("blackhole", "print", "filesystem");
 
@@ -24,6 +25,9 @@ final class JobArguments {
     String jobName;
     /** 0: Flink's default. */
     int parallelism;
+
+    /** A table for each kind of event with its key, instead of one stream with views. */
+    boolean keyed;
 
     boolean wait;
     final Map<String, String> connectorOptions = new LinkedHashMap<>();
@@ -74,6 +78,12 @@ final class JobArguments {
             case "--output":
                 output = value;
                 break;
+            case "--tables":
+                if (!value.equals("stream") && !value.equals("keyed")) {
+                    throw new IllegalArgumentException("--tables is '" + value + "'; expected stream or keyed.");
+                }
+                keyed = value.equals("keyed");
+                break;
             case "--job-name":
                 jobName = value;
                 break;
@@ -95,9 +105,11 @@ final class JobArguments {
         if (sink.equals("filesystem") != (output != null)) {
             throw new IllegalArgumentException("--sink filesystem and --output DIR go together.");
         }
-        if (sink.equals("filesystem") && queries.contains("q18")) {
-            throw new IllegalArgumentException(
-                    "q18 replaces rows it has written, which files cannot; use --sink blackhole or print, or leave q18 out.");
+        for (String query : queries) {
+            if (sink.equals("filesystem") && QueryScript.UPDATING.contains(query)) {
+                throw new IllegalArgumentException(
+                        query + " replaces rows it has written, which files cannot; use --sink blackhole or print, or leave it out.");
+            }
         }
         if (jobName == null) {
             jobName = "Nexmark " + String.join(", ", queries);

@@ -5,30 +5,58 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 final class QueryScript {
 
-    /** Queries that have a file. */
-    static final List<String> QUERIES = List.of("q18", "q20");
+    private static final String UNSUPPORTED = "-- unsupported: ";
 
-    /** The table {@code events} and its views. */
-    static List<String> events(Map<String, String> connectorOptions) {
+    /** Queries that have a file. */
+    static final List<String> QUERIES =
+            IntStream.rangeClosed(0, 23).mapToObj(number -> "q" + number).collect(Collectors.toUnmodifiableList());
+
+    /** Queries whose rows replace earlier ones, which takes a sink that can. */
+    static final Set<String> UPDATING = Set.of("q4", "q9", "q15", "q16", "q17", "q18", "q19");
+
+    /**
+     * The tables that the queries read.
+     *
+     * @param keyed a table for each kind with its key, else one event stream with views
+     */
+    static List<String> tables(boolean keyed, Map<String, String> connectorOptions) {
         String options =
                 connectorOptions.entrySet().stream()
                         .map(option -> ", " + assignment(option.getKey(), option.getValue()))
                         .collect(Collectors.joining("\n  "));
-        return statements("events", "${options}", options);
+        List<String> tables = new ArrayList<>(statements(keyed ? "keyed" : "events", "${options}", options));
+        tables.addAll(statements("more", "${options}", ""));
+        return tables;
     }
 
-    /** The sink table of a query, then its INSERT. */
+    /**
+     * The sink table of a query, then its INSERT.
+     *
+     * @throws IllegalArgumentException if there is no such query
+     * @throws UnsupportedOperationException if Flink SQL cannot express it, saying why
+     */
     static List<String> query(String name, Map<String, String> sinkOptions) {
         if (!QUERIES.contains(name)) {
             throw new IllegalArgumentException("There is no query '" + name + "'; there are " + QUERIES + ".");
         }
+        read(name)
+                .lines()
+                .filter(line -> line.startsWith(UNSUPPORTED))
+                .findFirst()
+                .ifPresent(
+                        line -> {
+                            throw new UnsupportedOperationException(name + " is unsupported: " + line.substring(UNSUPPORTED.length()));
+                        });
         String options =
                 sinkOptions.entrySet().stream()
                         .map(option -> assignment(option.getKey(), option.getValue()))

@@ -1,0 +1,2 @@
+-- The mean winning price of every seller's last ten closed auctions. State: all auctions and bids, the last ten prices per seller.
+-- unsupported: the mean runs over rows of a ranking that are replaced later, and OVER windows of Flink SQL read only rows that stay.
