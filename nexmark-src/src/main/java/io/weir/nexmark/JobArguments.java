@@ -108,7 +108,7 @@ final class JobArguments {
         for (String query : queries) {
             if (sink.equals("filesystem") && QueryScript.UPDATING.contains(query)) {
                 throw new IllegalArgumentException(
-                        query + " replaces rows it has written, which files cannot; use --sink blackhole or print, or leave it out.");
+                        query + " replaces rows it has written, which files cannot; use --sink blackhole or print, or leave " + query + " out.");
             }
         }
         if (jobName == null) {

@@ -3,6 +3,7 @@ package io.weir.nexmark.source;
 
 import io.weir.nexmark.generator.EventSchema;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.table.api.ValidationException;
 import org.apache.flink.table.connector.source.DynamicTableSource;
@@ -42,7 +43,10 @@ public final class NexmarkTableFactory implements DynamicTableSourceFactory {
         return new NexmarkTableSource(NexmarkOptions.source(helper.getOptions()), context.getPhysicalRowDataType());
     }
 
-    private static String typeOf(DataType type) {
-        return type.getLogicalType().copy(true).asSummaryString();
+    /** Without the columns' nullability: those of a primary key are declared not null by that. */
+    private static String typeOf(DataType row) {
+        return DataType.getFields(row).stream()
+                .map(field -> field.getName() + " " + field.getDataType().nullable().getLogicalType().asSummaryString())
+                .collect(Collectors.joining(", "));
     }
 }
