@@ -455,25 +455,42 @@ impl Estimator {
     fn thin_out(&mut self) {
         let room = ((self.config.samples as f64 * ROOM) as usize).max(1);
         while self.stack.len() + room > self.config.samples {
-            // A stratum deserves a share of the sample between its shares of look-ups and of bytes: the errors of both axes.
-            let lookups: f64 = self.class_lookups.iter().sum();
-            let bytes = self.stack.total_bytes() as f64;
-            let excess = |class: usize| {
-                let deserved = self.class_lookups[class] / lookups.max(1.0)
-                    + self.stack.class_bytes()[class] as f64 / bytes.max(1.0);
-                f64::from(self.stack.class_blocks()[class]) / deserved.max(1e-9)
-            };
-            let most = (0..CLASSES)
-                .max_by(|a, b| excess(*a).total_cmp(&excess(*b)))
-                .unwrap_or(0);
-            if !self.strata.thin(most) {
-                // Hashes this small exist by malice only; the oldest block goes.
-                if let Some(oldest) = self.stack.oldest() {
-                    self.stack.remove(oldest);
+            // As many levels as should do; then the blocks that are above the thresholds go all at once.
+            let mut expected = self.stack.class_blocks().map(f64::from);
+            let enough = (self.config.samples - room) as f64;
+            while expected.iter().sum::<f64>() > enough {
+                let most = self.most_generously_sampled(&expected);
+                if !self.strata.thin(most) {
+                    // Hashes this small exist by malice only; the oldest block goes.
+                    if let Some(oldest) = self.stack.oldest() {
+                        self.stack.remove(oldest);
+                    }
+                    break;
+                }
+                let left = 1.0 / weight_of(1);
+                if self.config.by_size {
+                    expected[most] *= left;
+                } else {
+                    expected.iter_mut().for_each(|blocks| *blocks *= left);
                 }
             }
             self.pack();
         }
+    }
+
+    /// The stratum with the most sampled blocks for its share of look-ups and of bytes: a stratum deserves a share of the sample
+    /// between the two, as they make the errors of both axes.
+    fn most_generously_sampled(&self, blocks: &[f64; CLASSES]) -> usize {
+        let lookups: f64 = self.class_lookups.iter().sum();
+        let bytes = self.stack.total_bytes() as f64;
+        let generosity = |class: usize| {
+            let deserved = self.class_lookups[class] / lookups.max(1.0)
+                + self.stack.class_bytes()[class] as f64 / bytes.max(1.0);
+            blocks[class] / deserved.max(1e-9)
+        };
+        (0..CLASSES)
+            .max_by(|a, b| generosity(*a).total_cmp(&generosity(*b)))
+            .unwrap_or(0)
     }
 
     fn pack(&mut self) {
