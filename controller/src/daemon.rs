@@ -14,9 +14,11 @@ use crate::Failure;
 use crate::clock::{millis_of, now_ms};
 use crate::cycle::Cycle;
 use crate::fleet::Fleet;
+use crate::flink::FlinkClient;
 use crate::history::{HistoryFile, Line};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
+use crate::reporters::Reporters;
 use crate::server::{Shared, router};
 use crate::settings::{Act, Settings};
 use crate::status::{Counters, Status};
@@ -121,6 +123,11 @@ fn open_history(settings: &Settings) -> anyhow::Result<(Option<HistoryFile>, Mem
 
 fn shared(settings: &Settings) -> anyhow::Result<Shared> {
     let fleet = Fleet::new(&settings.agents, settings.windows, settings.drop_after);
+    let reporters = settings.flink.as_ref().map(|url| {
+        let flink = FlinkClient::new(url.clone(), settings.timeout)?;
+        Reporters::new(flink, settings.timeout)
+    });
+    let reporters = reporters.transpose()?;
     let now = now_ms();
     let status = Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -139,6 +146,7 @@ fn shared(settings: &Settings) -> anyhow::Result<Shared> {
         fleet: Mutex::new(fleet),
         status: Mutex::new(status),
         metrics: Metrics::new()?,
+        reporters,
         last_cycle: Mutex::new(Instant::now()),
         stuck_after: (settings.interval + settings.timeout) * STUCK_AFTER_CYCLES,
     })

@@ -131,7 +131,19 @@ impl FlinkClient {
         metric.value.parse().ok()
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+    /// The host in the base URL.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let (_, rest) = self.base.split_once("://").unwrap_or(("", &self.base));
+        let authority = rest.split_once('/').map_or(rest, |(a, _)| a);
+        let host = authority
+            .rsplit_once(':')
+            .filter(|(_, port)| port.parse::<u16>().is_ok());
+        host.map_or(authority, |(host, _)| host).to_owned()
+    }
+
+    /// Asks for `path` and reads the answer as JSON.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         let url = format!("{}{path}", self.base);
         let answer = self.http.get(&url).send().await;
         let answer = answer.map_err(|e| {

@@ -4,24 +4,28 @@
 //! |---|---|---|
 //! | `POST /v1/agents` | announcement | 204; 400 with a reason |
 //! | `GET /v1/status` | - | everything known, JSON |
+//! | `GET /v1/sd` | - | targets for Prometheus' HTTP service discovery, JSON |
 //! | `GET /metrics` | - | Prometheus text |
 //! | `GET /healthz` | - | 200; 503 when no cycle was finished for too long |
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use parking_lot::Mutex;
 use serde_json::json;
 use weir_protocol::Announcement;
 
+use crate::discovery::{TargetGroup, target_groups};
 use crate::fleet::Fleet;
 use crate::metrics::Metrics;
+use crate::reporters::Reporters;
 use crate::status::Status;
 
 /// What the loop and the server share; locks are held for moments only, never across an await.
@@ -33,6 +37,8 @@ pub struct Shared {
     pub status: Mutex<Status>,
     /// Metrics.
     pub metrics: Metrics,
+    /// Flink's reporters; absent if no Flink is configured.
+    pub reporters: Option<Reporters>,
     /// End of the last cycle.
     pub last_cycle: Mutex<Instant>,
     /// No cycle for so long means that the loop is stuck.
@@ -44,6 +50,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/v1/agents", post(announce))
         .route("/v1/status", get(status))
+        .route("/v1/sd", get(service_discovery))
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .with_state(shared)
@@ -75,6 +82,20 @@ async fn announce(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
 
 async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
     Json(shared.status.lock().clone())
+}
+
+async fn service_discovery(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+) -> Json<Vec<TargetGroup>> {
+    let reporters = match &shared.reporters {
+        Some(reporters) => reporters.find().await,
+        None => BTreeMap::new(),
+    };
+    // Prometheus reaches the controller here, so here is where it can scrape it too.
+    let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
+    let fleet = shared.fleet.lock();
+    Json(target_groups(host, &fleet, &reporters))
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
