@@ -32,12 +32,6 @@ impl Agent {
         &self.url
     }
 
-    /// `host:port`, as Prometheus wants it.
-    #[must_use]
-    pub fn authority(&self) -> &str {
-        self.url.trim_start_matches("http://")
-    }
-
     /// `GET /healthz`.
     pub fn healthz(&self) -> Result<()> {
         self.http

@@ -41,7 +41,7 @@ pub struct Cluster {
 // === impl ClusterOptions ===
 
 impl ClusterOptions {
-    /// One TaskManager with Weir's JAR, as `flink-conf/1.20/per-operator.yaml` has it.
+    /// One TaskManager with Weir's JAR, as `flink-conf/1.20/demo.yaml` has it.
     pub fn with_weir() -> Result<Self> {
         Ok(Self {
             task_managers: 1,
@@ -85,10 +85,16 @@ impl Cluster {
         let distribution = artefacts::flink_distribution()?;
         let home = FlinkHome::create(&state.subdir("flink")?, &distribution, &options.jars)?;
         let rest_port = free_port()?;
+        let path = home.path().display();
+        let loopback = || "127.0.0.1".to_owned();
         let values = [
-            ("HOME", home.path().display().to_string()),
+            ("JOBMANAGER_HOST", loopback()),
+            ("BIND_HOST", loopback()),
             ("REST_PORT", rest_port.to_string()),
             ("RPC_PORT", free_port()?.to_string()),
+            ("REPORTER_PORTS", reporter_ports(options.task_managers)?),
+            ("CHECKPOINT_URI", format!("file://{path}/checkpoints")),
+            ("TMP_DIR", format!("{path}/tmp")),
         ];
         let template =
             fs::read_to_string(template()).context("cannot read the configuration template")?;
@@ -129,6 +135,12 @@ impl Cluster {
         self.task_managers
             .iter_mut()
             .try_for_each(Process::check_alive)
+    }
+
+    /// How many processes it has.
+    #[must_use]
+    pub fn processes(&self) -> usize {
+        1 + self.task_managers.len()
     }
 
     /// Flink's REST API.
@@ -198,8 +210,16 @@ fn agent_url(log: &str) -> Option<String> {
     Some(url[..end].trim_end_matches('/').to_owned())
 }
 
+/// A port for each process, as Flink writes a choice of ports.
+fn reporter_ports(task_managers: usize) -> Result<String> {
+    let ports: Vec<_> = (0..=task_managers)
+        .map(|_| Ok(free_port()?.to_string()))
+        .collect::<Result<_>>()?;
+    Ok(ports.join(","))
+}
+
 fn template() -> PathBuf {
-    artefacts::root().join("flink-conf/1.20/per-operator.yaml")
+    artefacts::root().join("flink-conf/1.20/demo.yaml")
 }
 
 fn start(home: &FlinkHome, role: &str, number: usize) -> Result<Process> {

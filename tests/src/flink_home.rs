@@ -30,7 +30,11 @@ impl FlinkHome {
             let link = path.join("lib").join(file_name(jar));
             symlink(jar, &link).with_context(|| format!("cannot link {}", link.display()))?;
         }
-        let log4j = crate::artefacts::root().join("flink-conf/1.20/log4j-console.properties");
+        for plugin in folders(&distribution.join("plugins"))? {
+            let link = path.join("plugins").join(file_name(&plugin));
+            symlink(&plugin, &link).with_context(|| format!("cannot link {}", link.display()))?;
+        }
+        let log4j = crate::artefacts::root().join("flink-conf/log4j-console.properties");
         fs::copy(&log4j, path.join("conf/log4j-console.properties"))
             .with_context(|| format!("cannot copy {}", log4j.display()))?;
         Ok(Self {
@@ -93,16 +97,24 @@ pub fn render(
 }
 
 fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
+    children(dir, Path::is_file)
+}
+
+fn folders(dir: &Path) -> Result<Vec<PathBuf>> {
+    children(dir, Path::is_dir)
+}
+
+fn children(dir: &Path, wanted: fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
     let list = fs::read_dir(dir)
         .with_context(|| format!("{} is not a Flink distribution", dir.display()))?;
-    let mut files = Vec::new();
+    let mut found = Vec::new();
     for entry in list {
         let path = entry?.path();
-        if path.is_file() {
-            files.push(path);
+        if wanted(&path) {
+            found.push(path);
         }
     }
-    Ok(files)
+    Ok(found)
 }
 
 fn file_name(path: &Path) -> &Path {

@@ -9,6 +9,7 @@
 //! | [`nexmark`], [`live_job`] | the job under test; a cluster that runs it and is watched |
 //! | [`agent`], [`window`] | the agent's HTTP interface, and exact rates between two of its reports |
 //! | [`controller`], [`prometheus`] | `weir run` and a Prometheus server |
+//! | [`dashboards`] | the queries of Grafana's dashboards |
 //! | [`wait`], [`ports`] | polling with a deadline; free ports on loopback |
 #![forbid(unsafe_code)]
 
@@ -16,6 +17,7 @@ pub mod agent;
 pub mod artefacts;
 pub mod cluster;
 pub mod controller;
+pub mod dashboards;
 pub mod flink_home;
 pub mod flink_rest;
 pub mod live_job;

@@ -6,8 +6,11 @@
 use std::time::Duration;
 
 use weir_protocol::{Allocation, CacheCapacity, CacheId, RefusalKind, Report};
+use weir_testbed::controller::ControllerOptions;
 use weir_testbed::nexmark::STEADY_RATE;
-use weir_testbed::{Agent, CacheWindow, ClusterOptions, LiveJob, NexmarkJob, Prometheus, wait};
+use weir_testbed::{
+    Agent, CacheWindow, ClusterOptions, Controller, LiveJob, NexmarkJob, Prometheus, wait,
+};
 
 /// How long counters are compared with the curve.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -31,7 +34,8 @@ fn the_curve_agrees_with_exact_counters_prometheus_and_live_resizes() {
         .with_steady_state();
     let live = LiveJob::start(&options, &job).unwrap();
     let prometheus_dir = live.cluster.state().subdir("prometheus").unwrap();
-    let prometheus = Prometheus::start(&prometheus_dir, &[live.agent.authority()]).unwrap();
+    let controller = advising_controller(&live);
+    let prometheus = Prometheus::start(&prometheus_dir, controller.authority()).unwrap();
     let incarnation = live.cluster.rest().incarnation(&live.id).unwrap();
 
     std::thread::sleep(STATE_SETTLES);
@@ -45,6 +49,18 @@ fn the_curve_agrees_with_exact_counters_prometheus_and_live_resizes() {
         incarnation,
         "moving memory must not restart anything"
     );
+}
+
+/// Tells Prometheus what to scrape, and changes nothing.
+fn advising_controller(live: &LiveJob) -> Controller {
+    let dir = live.cluster.state().subdir("controller").unwrap();
+    let options = ControllerOptions {
+        act: false,
+        history: dir.join("history.jsonl"),
+        port: None,
+        interval_seconds: 5,
+    };
+    Controller::start(&dir, &options, &[&live.agent], live.cluster.rest()).unwrap()
 }
 
 fn agrees_with_exact_counters(agent: &Agent) {

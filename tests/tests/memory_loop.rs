@@ -10,13 +10,17 @@ use serde_json::Value;
 use weir_protocol::{CacheId, Report};
 use weir_testbed::controller::ControllerOptions;
 use weir_testbed::nexmark::STEADY_RATE;
-use weir_testbed::{Agent, ClusterOptions, Controller, LiveJob, NexmarkJob, ports, wait};
+use weir_testbed::{
+    Agent, ClusterOptions, Controller, LiveJob, NexmarkJob, Prometheus, dashboards, ports, wait,
+};
 
 /// Lookups have to outgrow the caches before sizes matter, and a prediction needs a job whose next minute is like its last.
 const STATE_GROWS: Duration = Duration::from_secs(120);
 /// Caches are filled, and the curve has seen it.
 const SETTLE: Duration = Duration::from_secs(30);
 const DECISION: Duration = Duration::from_secs(240);
+/// Flink renews its gauges every five seconds, and a rate needs a minute's worth of scrapes.
+const PANELS: Duration = Duration::from_secs(120);
 
 type Sizes = BTreeMap<CacheId, u64>;
 
@@ -44,9 +48,12 @@ fn the_controller_moves_memory_keeps_its_word_and_survives_its_own_death() {
     // No agent is named: the agent announces itself.
     let start = || Controller::start(&dir, &controller_options, &[], live.cluster.rest()).unwrap();
     let mut controller = start();
+    let prometheus_dir = live.cluster.state().subdir("prometheus").unwrap();
+    let prometheus = Prometheus::start(&prometheus_dir, controller.authority()).unwrap();
     wait_for_counter(&controller, "applied", DECISION);
     println!("{}", last_act(&controller));
     assert_metrics(&controller.metrics().unwrap());
+    every_panel_has_data(&prometheus, live.cluster.processes());
     controller.process().kill().unwrap();
 
     let moved = live.agent.report().unwrap();
@@ -162,6 +169,34 @@ fn restored_sizes(history: &Path) -> Sizes {
         )
     };
     caches.unwrap().iter().map(size).collect()
+}
+
+/// Asks every panel's query of the dashboards: each must have an answer, of a cluster whose every process is scraped.
+fn every_panel_has_data(prometheus: &Prometheus, flink_processes: usize) {
+    wait::until_true("every Flink process to be scraped", PANELS, || {
+        let up = prometheus.query(r#"count(up{job="weir-flink"} == 1)"#)?;
+        Ok(up == Some(flink_processes as f64))
+    })
+    .unwrap();
+    let queries = dashboards::queries().unwrap();
+    let mut asked = 0;
+    for query in &queries {
+        asked += 1;
+        if query.may_be_empty {
+            // It must be a query that Prometheus accepts.
+            prometheus.query_vector(&query.promql).unwrap();
+            continue;
+        }
+        // Means over five minutes need a while until they have two points.
+        let answered = wait::until_true(&query.place, PANELS, || {
+            let series = prometheus.query_vector(&query.promql)?;
+            Ok(series.iter().any(|(_, value)| value.is_finite()))
+        });
+        if let Err(error) = answered {
+            panic!("{error:#}\n{}", query.promql);
+        }
+    }
+    println!("{asked} queries of the dashboards have data");
 }
 
 fn lines(history: &Path) -> Vec<Value> {

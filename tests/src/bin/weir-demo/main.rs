@@ -76,7 +76,7 @@ fn run() -> Result<()> {
     steps.begin("starting Prometheus");
     let prometheus = if artefacts::system_program("prometheus", "prometheus").is_ok() {
         let dir = cluster.state().subdir("prometheus")?;
-        let prometheus = Prometheus::start(&dir, &[agent.authority(), controller.authority()])?;
+        let prometheus = Prometheus::start(&dir, controller.authority())?;
         steps.done(prometheus.url());
         Some(prometheus)
     } else {
