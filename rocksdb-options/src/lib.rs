@@ -1,8 +1,17 @@
 //! RocksDB option profiles, and how Flink divides memory between read cache and write buffers. Pure: no I/O.
 #![forbid(unsafe_code)]
 
+mod builtin;
+mod catalog;
 mod memory;
 mod profile;
+mod provision;
+mod rules;
+mod value;
 
+pub use builtin::NAMES as BUILT_IN_PROFILES;
+pub use catalog::{Kind, RocksDbVersion, Section, Unit};
 pub use memory::{InvalidRatio, MemorySplit};
-pub use profile::{Profile, UnknownProfile};
+pub use profile::{Entry, InvalidProfile, Problem, Profile, UnknownProfile};
+pub use provision::{Provision, TaskManager, Unprovisionable};
+pub use value::bytes;
