@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::{Args, Parser, Subcommand};
 
+use crate::option_profiles::OptionsCommand;
 use crate::raw_settings::RawSettings;
 use crate::settings::{Settings, base_url};
 use crate::top::TopOptions;
@@ -28,6 +29,9 @@ pub enum Command {
     Advise(AdviseArgs),
     /// Show a controller's live table.
     Top(TopArgs),
+    /// List, check and explain RocksDB option profiles.
+    #[command(subcommand)]
+    Options(OptionsCommand),
 }
 
 /// Arguments of `weir run`.

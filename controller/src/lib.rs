@@ -23,6 +23,7 @@ pub mod history;
 pub mod memory;
 pub mod metrics;
 pub mod observe;
+pub mod option_profiles;
 pub mod policies;
 pub mod raw_settings;
 pub mod reporters;

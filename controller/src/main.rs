@@ -7,7 +7,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 use weir_controller::cli::{Cli, Command};
-use weir_controller::{Failure, advise, daemon, top};
+use weir_controller::{Failure, advise, daemon, option_profiles, top};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -51,6 +51,7 @@ fn execute(command: Command) -> Result<(), Failure> {
             let options = args.options()?;
             runtime.block_on(top::top(&options, daemon::signalled()))
         }
+        Command::Options(command) => option_profiles::execute(command, &mut io::stdout()),
     }
 }
 

@@ -129,6 +129,18 @@ impl Profile {
         self.entries.iter().filter(move |e| e.is_for(version))
     }
 
+    /// Options of the database that every version has, by RocksDB's own names, with their values.
+    #[must_use]
+    pub fn db_options(&self) -> Vec<(&str, &str)> {
+        let everywhere = self
+            .entries
+            .iter()
+            .filter(|e| e.section == Section::Db && e.version.is_none());
+        everywhere
+            .map(|e| (e.name.as_str(), e.value.as_str()))
+            .collect()
+    }
+
     /// What the profile sets an option to.
     #[must_use]
     pub fn value_of(
