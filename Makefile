@@ -59,8 +59,10 @@ bench: ## time the hook's rejected path, the estimator and the event generator, 
 
 lint: ## formatting, clippy, shellcheck where installed
 	cargo fmt --all --check
+	flink-conf/build_templates.py --check
+	monitoring/build_dashboards.py --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run; else echo "shellcheck is not installed, shell scripts not checked"; fi
+	if command -v shellcheck >/dev/null; then shellcheck -x scripts/*.sh .ci/run; else echo "shellcheck is not installed, shell scripts not checked"; fi
 
 dist: jar ## pack what an installation needs into target/, with licences, bill of materials and checksums
 	scripts/dist.sh $(VERSION) $(TARGET)/release/weir $(NATIVE) $(NEXMARK_JAR) $(JAR)
