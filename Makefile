@@ -42,7 +42,7 @@ demo: prerequisites jar flink ## run two queries on a local cluster and watch me
 
 test: unit e2e ## every test; what CI runs
 
-unit: prerequisites jar
+unit: prerequisites prometheus jar
 	cargo test --locked --workspace --exclude weir-testbed
 	cargo test --locked -p weir-testbed --lib --bins
 	$(MVN) -f java-bridge/pom.xml verify -Dweir.native.library=$(NATIVE)

@@ -1,6 +1,6 @@
 //! What the Java side tells the agent at start, as key and value pairs.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs, UdpSocket};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -155,15 +155,51 @@ impl Settings {
         }
     }
 
-    /// Host under which others reach this agent: the bind address unless that is a wildcard.
+    /// Host under which others reach this agent: the bind address; where that is a wildcard, the address from which this machine
+    /// reaches the controller (a pod's host name means nothing to other pods), or else the host's name.
     #[must_use]
     pub fn advertised_host(&self) -> String {
         match self.http_bind_host.parse::<IpAddr>() {
-            Ok(address) if address.is_unspecified() => host_name(),
-            Ok(IpAddr::V6(address)) => format!("[{address}]"),
-            _ => self.http_bind_host.clone(),
+            Ok(address) if address.is_unspecified() => self
+                .controller_url
+                .as_deref()
+                .and_then(local_address_towards)
+                .map_or_else(host_name, in_url),
+            Ok(address) => in_url(address),
+            Err(_) => self.http_bind_host.clone(),
         }
     }
+}
+
+fn in_url(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
+/// Address of this machine on the route to a server. Connecting a datagram socket only looks the route up; no packet is sent.
+fn local_address_towards(url: &str) -> Option<IpAddr> {
+    const HTTP_PORT: u16 = 80;
+    let authority = url.strip_prefix("http://")?.split('/').next()?;
+    let has_port = authority
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let mut targets = if has_port {
+        authority.to_socket_addrs().ok()?
+    } else {
+        format!("{authority}:{HTTP_PORT}").to_socket_addrs().ok()?
+    };
+    targets.find_map(|target| {
+        let any = if target.is_ipv4() {
+            "0.0.0.0:0"
+        } else {
+            "[::]:0"
+        };
+        let socket = UdpSocket::bind(any).ok()?;
+        socket.connect(target).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    })
 }
 
 fn ports(text: &str) -> Option<RangeInclusive<u16>> {
@@ -222,6 +258,21 @@ mod tests {
             settings.controller_url.as_deref(),
             Some("http://127.0.0.1:9240")
         );
+    }
+
+    #[test]
+    fn behind_a_wildcard_the_route_to_the_controller_tells_the_address() {
+        let host = |url: &str| {
+            let pairs = [
+                ("budget-bytes", "1000"),
+                ("http-bind-host", "0.0.0.0"),
+                ("controller-url", url),
+            ];
+            parse(&pairs).unwrap().advertised_host()
+        };
+        assert_eq!(host("http://127.0.0.1:9240"), "127.0.0.1");
+        assert_eq!(host("http://127.0.0.1/weir"), "127.0.0.1");
+        assert_eq!(host("http://no-such-host.invalid:9240"), host_name());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The agent's HTTP server as a client sees it, reasonable or not.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the verdict")]
 
+mod promtool;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -80,6 +82,12 @@ fn a_reasonable_client_gets_what_it_asks_for() {
         "labels are escaped: {info}"
     );
     assert_eq!(get(address, "/v2").0, 404);
+}
+
+#[test]
+fn promtool_finds_nothing_to_complain_about() {
+    let (_, metrics) = get(start(&[]), "/metrics");
+    promtool::assert_clean(&metrics);
 }
 
 #[test]

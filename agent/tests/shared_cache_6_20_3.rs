@@ -1,6 +1,7 @@
 //! Operators behind one cache, on the RocksDB of Flink 1.20.
 
 mod lab;
+mod promtool;
 #[path = "lab/shared.rs"]
 mod shared;
 

@@ -12,6 +12,7 @@ use weir_protocol::{
 };
 
 use crate::lab::{BUDGET, Cache, Database, SkewedKeys, Statistics, agent};
+use crate::promtool;
 
 const MIB: u64 = 1 << 20;
 
@@ -84,6 +85,12 @@ fn two_operators_of_one_thread_are_told_apart_to_the_last_look_up() {
         assert!(mine.miss_seconds.is_some_and(|s| s > 0.0));
     }
     assert_eq!(agent.health().unattributed_lookups, 0);
+    let metrics = weir_agent::metrics::render(&agent).unwrap();
+    let of_cache = metrics
+        .lines()
+        .filter(|l| l.starts_with("weir_block_cache_capacity_bytes"));
+    assert_eq!(of_cache.count(), 1, "operators of equal names are added up");
+    promtool::assert_clean(&metrics);
     let sum: u64 = ids
         .iter()
         .flat_map(|&id| &of(&found, id).lookups)
