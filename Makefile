@@ -8,14 +8,15 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 NATIVE := $(TARGET)/release/libweir_agent.so
 NEXMARK_NATIVE := $(TARGET)/release/libnexmark_native.so
-JAR := java-bridge/target/weir-flink-1.20-$(VERSION).jar
+# One drop-in JAR for each line of Flink.
+JARS := java-bridge/target/weir-flink-1.20-$(VERSION).jar java-bridge/target/weir-flink-2-$(VERSION).jar
 NEXMARK_JAR := nexmark-src/target/nexmark-flink-$(VERSION).jar
 # Quiet but for warnings, failures and the summaries of the tests.
 MVN := mvn --batch-mode --no-transfer-progress
 # Seconds the demo runs once the job is up.
 export DEMO_SECONDS ?= 180
 
-.PHONY: help build jar demo test unit e2e bench lint dist clean flink prerequisites prometheus
+.PHONY: help build jar demo test unit e2e bench lint dist clean flink flink2 prerequisites prometheus
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -23,13 +24,17 @@ help: ## list the targets
 build: ## compile the native libraries and the weir binary
 	cargo build --release --locked -p weir-agent -p weir-controller -p nexmark-native -p weir-testbed
 
-jar: build ## pack the drop-in JAR (native library inside) and the Nexmark job
+jar: build ## pack the drop-in JARs for Flink 1.20 and 2 (native library inside) and the Nexmark job
 	$(MVN) -q -f java-bridge/pom.xml package -DskipTests -Dweir.native.library=$(NATIVE)
+	$(MVN) -q -f java-bridge/pom.xml package -DskipTests -Dweir.native.library=$(NATIVE) -P flink-2
 	$(MVN) -q -f nexmark-src/pom.xml package -DskipTests -Dnexmark.native.library=$(NEXMARK_NATIVE)
-	ls -l $(JAR) $(NEXMARK_JAR)
+	ls -l $(JARS) $(NEXMARK_JAR)
 
 flink:
-	scripts/get_flink.sh >/dev/null
+	scripts/get_flink.sh 1.20 >/dev/null
+
+flink2:
+	scripts/get_flink.sh 2 >/dev/null
 
 prerequisites:
 	@scripts/check_prerequisites.sh
@@ -46,10 +51,11 @@ unit: prerequisites prometheus jar
 	cargo test --locked --workspace --exclude weir-testbed
 	cargo test --locked -p weir-testbed --lib --bins
 	$(MVN) -f java-bridge/pom.xml verify -Dweir.native.library=$(NATIVE)
+	$(MVN) -f java-bridge/pom.xml verify -Dweir.native.library=$(NATIVE) -P flink-2
 	$(MVN) -f nexmark-src/pom.xml verify -Dnexmark.native.library=$(NEXMARK_NATIVE)
 	scripts/check_deploy.sh $(TARGET)/release/weir
 
-e2e: prerequisites prometheus jar flink ## the end-to-end tests, on a real Flink and a real Prometheus
+e2e: prerequisites prometheus jar flink flink2 ## the end-to-end tests, on a real Flink and a real Prometheus
 	cargo test --locked -p weir-testbed --test '*' -- --test-threads=1 --nocapture
 
 bench: ## time the hook's rejected path, the estimator and the event generator, and print the figures
@@ -65,7 +71,7 @@ lint: ## formatting, clippy, shellcheck where installed
 	if command -v shellcheck >/dev/null; then shellcheck -x scripts/*.sh .ci/run; else echo "shellcheck is not installed, shell scripts not checked"; fi
 
 dist: jar ## pack what an installation needs into target/, with licences, bill of materials and checksums
-	scripts/dist.sh $(VERSION) $(TARGET)/release/weir $(NATIVE) $(NEXMARK_JAR) $(JAR)
+	scripts/dist.sh $(VERSION) $(TARGET)/release/weir $(NATIVE) $(NEXMARK_JAR) $(JARS)
 
 clean: ## remove everything that was built (the cached Flink stays)
 	cargo clean

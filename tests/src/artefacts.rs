@@ -24,14 +24,34 @@ pub fn weir_binary() -> Result<PathBuf> {
     built(target_dir().join("release/weir"), "make build")
 }
 
+/// A line of Flink that Weir has a JAR for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlinkLine {
+    /// Flink 1.20, with FRocksDB 6.20.3.
+    V1,
+    /// Flink 2, with FRocksDB 8.10.0.
+    V2,
+}
+
+impl FlinkLine {
+    /// As in the names of JARs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V1 => "1.20",
+            Self::V2 => "2",
+        }
+    }
+}
+
 /// The JAR that goes into Flink's `lib/`, native library inside.
-pub fn weir_jar() -> Result<PathBuf> {
-    let name = concat!(
-        "java-bridge/target/weir-flink-1.20-",
-        env!("CARGO_PKG_VERSION"),
-        ".jar"
+pub fn weir_jar(line: FlinkLine) -> Result<PathBuf> {
+    let name = format!(
+        "weir-flink-{}-{}.jar",
+        line.name(),
+        env!("CARGO_PKG_VERSION")
     );
-    built(root().join(name), "make jar")
+    built(root().join("java-bridge/target").join(name), "make jar")
 }
 
 /// The Nexmark job.
@@ -44,24 +64,27 @@ pub fn nexmark_jar() -> Result<PathBuf> {
     built(root().join(name), "make jar")
 }
 
-/// A Flink 1.20 distribution: `FLINK_HOME`, or one fetched once into the cache.
-pub fn flink_distribution() -> Result<PathBuf> {
-    static FOUND: OnceLock<PathBuf> = OnceLock::new();
-    if let Some(found) = FOUND.get() {
+/// A Flink distribution of a line: `FLINK_HOME` where it is of that line, or one fetched once into the cache.
+pub fn flink_distribution(line: FlinkLine) -> Result<PathBuf> {
+    static FOUND: [OnceLock<PathBuf>; 2] = [OnceLock::new(), OnceLock::new()];
+    let cell = &FOUND[line as usize];
+    if let Some(found) = cell.get() {
         return Ok(found.clone());
     }
     let script = root().join("scripts/get_flink.sh");
     let output = Command::new(&script)
+        .arg(line.name())
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("cannot run {}", script.display()))?;
     ensure!(
         output.status.success(),
-        "{} found no Flink to run on",
-        script.display()
+        "{} found no Flink {} to run on",
+        script.display(),
+        line.name()
     );
     let home = PathBuf::from(String::from_utf8(output.stdout)?.trim());
-    Ok(FOUND.get_or_init(|| home).clone())
+    Ok(cell.get_or_init(|| home).clone())
 }
 
 /// A program of the system, or a message that names the Debian package to install.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::artefacts::FlinkLine;
 use crate::flink_home::{FlinkHome, render};
 use crate::ports::free_port;
 use crate::process::Process;
@@ -19,6 +20,8 @@ const START: Duration = Duration::from_secs(180);
 /// What kind of cluster to start.
 #[derive(Debug, Clone)]
 pub struct ClusterOptions {
+    /// Which Flink.
+    pub line: FlinkLine,
     /// Number of TaskManagers; each has the slots of the template.
     pub task_managers: usize,
     /// JARs added to `lib/`.
@@ -43,16 +46,22 @@ pub struct Cluster {
 impl ClusterOptions {
     /// One TaskManager with Weir's JAR, as `flink-conf/1.20/demo.yaml` has it.
     pub fn with_weir() -> Result<Self> {
+        Self::with_weir_on(FlinkLine::V1)
+    }
+
+    /// The same on another line of Flink.
+    pub fn with_weir_on(line: FlinkLine) -> Result<Self> {
         Ok(Self {
+            line,
             task_managers: 1,
-            jars: vec![artefacts::weir_jar()?],
+            jars: vec![artefacts::weir_jar(line)?],
             overrides: Vec::new(),
         })
     }
 
     /// The same cluster as if Weir had never been heard of.
     pub fn without_weir() -> Result<Self> {
-        let template = fs::read_to_string(template())?;
+        let template = fs::read_to_string(template(FlinkLine::V1))?;
         let keys = template
             .lines()
             .filter_map(|line| line.split_once(':').map(|(key, _)| key))
@@ -60,6 +69,7 @@ impl ClusterOptions {
                 key.starts_with("weir.") || *key == "state.backend.rocksdb.options-factory"
             });
         Ok(Self {
+            line: FlinkLine::V1,
             task_managers: 1,
             jars: Vec::new(),
             overrides: keys.map(|key| (key.to_owned(), None)).collect(),
@@ -82,7 +92,7 @@ impl Cluster {
     /// Starts a cluster and waits until its slots are there.
     pub fn start(options: &ClusterOptions) -> Result<Self> {
         let state = StateDir::create()?;
-        let distribution = artefacts::flink_distribution()?;
+        let distribution = artefacts::flink_distribution(options.line)?;
         let home = FlinkHome::create(&state.subdir("flink")?, &distribution, &options.jars)?;
         let rest_port = free_port()?;
         let path = home.path().display();
@@ -96,8 +106,8 @@ impl Cluster {
             ("CHECKPOINT_URI", format!("file://{path}/checkpoints")),
             ("TMP_DIR", format!("{path}/tmp")),
         ];
-        let template =
-            fs::read_to_string(template()).context("cannot read the configuration template")?;
+        let template = fs::read_to_string(template(options.line))
+            .context("cannot read the configuration template")?;
         home.configure(&render(&template, &values, &options.overrides)?)?;
 
         let job_manager = start(&home, "jobmanager", 0)?;
@@ -161,6 +171,18 @@ impl Cluster {
         &self.task_managers[0]
     }
 
+    /// Kills the last TaskManager, as an out-of-memory killer would, and starts another in its place.
+    pub fn replace_last_task_manager(&mut self) -> Result<()> {
+        let number = self.task_managers.len();
+        if let Some(mut last) = self.task_managers.pop() {
+            last.kill()?;
+        }
+        // A log of its own: the dead one's is part of the evidence.
+        self.task_managers
+            .push(start(&self.home, "taskmanager", number)?);
+        Ok(())
+    }
+
     /// The folder that is removed with the cluster.
     #[must_use]
     pub fn state(&self) -> &StateDir {
@@ -218,8 +240,11 @@ fn reporter_ports(task_managers: usize) -> Result<String> {
     Ok(ports.join(","))
 }
 
-fn template() -> PathBuf {
-    artefacts::root().join("flink-conf/1.20/demo.yaml")
+fn template(line: FlinkLine) -> PathBuf {
+    artefacts::root()
+        .join("flink-conf")
+        .join(line.name())
+        .join("demo.yaml")
 }
 
 fn start(home: &FlinkHome, role: &str, number: usize) -> Result<Process> {

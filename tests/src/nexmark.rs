@@ -1,8 +1,9 @@
 //! The job under test: Nexmark queries as one Flink job.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{FlinkRest, artefacts};
 
@@ -63,13 +64,18 @@ impl NexmarkJob {
         self
     }
 
+    /// Sets a key of Flink's, or of Weir's, for this job alone.
+    #[must_use]
+    pub fn configure(mut self, key: &str, value: impl ToString) -> Self {
+        self.flink.push((key.to_owned(), value.to_string()));
+        self
+    }
+
     /// The same with a state that stops growing: what was not touched for a minute expires, and the next compaction drops it. Then the
     /// next minute of the job is like its last, and a prediction can be held against it.
     #[must_use]
-    pub fn with_steady_state(mut self) -> Self {
-        let minute = ("table.exec.state.ttl".to_owned(), "60 s".to_owned());
-        self.flink.push(minute);
-        self
+    pub fn with_steady_state(self) -> Self {
+        self.configure("table.exec.state.ttl", "60 s")
     }
 
     /// Uploads the JAR, runs the job, waits until all of it runs (or has ended, where it has an end), and returns its id.
@@ -120,4 +126,23 @@ impl NexmarkJob {
         }
         arguments
     }
+}
+
+/// Everything a job has written into its output folder, sorted.
+pub fn output_rows(dir: &Path) -> Result<Vec<String>> {
+    let mut rows = Vec::new();
+    let entries = fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        let is_hidden = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(['.', '_']));
+        if path.is_dir() {
+            rows.extend(output_rows(&path)?);
+        } else if !is_hidden {
+            rows.extend(fs::read_to_string(&path)?.lines().map(str::to_owned));
+        }
+    }
+    rows.sort_unstable();
+    Ok(rows)
 }

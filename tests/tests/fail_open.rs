@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use weir_testbed::artefacts::FlinkLine;
 use weir_testbed::cluster::agent_lines;
 use weir_testbed::nexmark::STEADY_RATE;
 use weir_testbed::{Cluster, ClusterOptions, LiveJob, NexmarkJob, artefacts, wait};
@@ -124,7 +125,7 @@ fn damaged_jar(scratch: &Path, damage: impl FnOnce(&Path)) -> PathBuf {
             .current_dir(&unpacked);
         assert!(command.status().unwrap().success(), "{command:?} failed");
     };
-    jar(&["xf"], &artefacts::weir_jar().unwrap());
+    jar(&["xf"], &artefacts::weir_jar(FlinkLine::V1).unwrap());
     damage(&unpacked);
     let damaged = scratch.join("weir-damaged.jar");
     jar(&["cfM", "."], &damaged);

@@ -1,10 +1,9 @@
 //! Weir watches and sizes caches; what a query answers must not depend on it.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the verdict")]
 
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
+use weir_testbed::nexmark::output_rows;
 use weir_testbed::{Cluster, ClusterOptions, NexmarkJob};
 
 /// Enough for the join's state to leave the write buffers and be read through the block caches.
@@ -55,25 +54,5 @@ fn joined(options: &ClusterOptions, watched: bool) -> Vec<String> {
         "{}",
         cluster.rest().root_exception(&id).unwrap()
     );
-    let mut lines = Vec::new();
-    collect_lines(&output, &mut lines);
-    lines.sort_unstable();
-    lines
-}
-
-fn collect_lines(dir: &Path, lines: &mut Vec<String>) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        if path.is_dir() {
-            collect_lines(&path, lines);
-        } else if !name.starts_with(['.', '_']) {
-            lines.extend(
-                fs::read_to_string(&path)
-                    .unwrap()
-                    .lines()
-                    .map(str::to_owned),
-            );
-        }
-    }
+    output_rows(&output).unwrap()
 }

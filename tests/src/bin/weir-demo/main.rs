@@ -50,7 +50,11 @@ fn run() -> Result<()> {
     let controller_port = ports::free_port()?;
     let controller_url = format!("http://127.0.0.1:{controller_port}");
     let options = ClusterOptions::with_weir()?.set("weir.controller.url", &controller_url);
-    steps.done(&artefacts::flink_distribution()?.display().to_string());
+    steps.done(
+        &artefacts::flink_distribution(artefacts::FlinkLine::V1)?
+            .display()
+            .to_string(),
+    );
 
     steps.begin("starting a cluster: JobManager, one TaskManager, four slots");
     let cluster = Cluster::start(&options)?;
