@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use weir_testbed::artefacts::{self, root};
+use weir_testbed::artefacts::{self, FlinkLine, root};
 use weir_testbed::dashboards;
 use weir_testbed::state_dir::StateDir;
 
@@ -187,7 +187,7 @@ impl Home {
 
     fn known_keys(&self) -> Command {
         let mut java = Command::new("java");
-        let jar = artefacts::weir_jar().unwrap();
+        let jar = artefacts::weir_jar(FlinkLine::V1).unwrap();
         java.arg("-cp")
             .arg(format!("{}/*:{}", self.lib.display(), jar.display()));
         java.arg("io.weir.KnownKeys");
@@ -198,7 +198,7 @@ impl Home {
         let mut script = Command::new(root().join("scripts/apply_flink_config.sh"));
         script
             .env("FLINK_HOME", self.path())
-            .env("WEIR_JAR", artefacts::weir_jar().unwrap());
+            .env("WEIR_JAR", artefacts::weir_jar(FlinkLine::V1).unwrap());
         script
     }
 
