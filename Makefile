@@ -16,10 +16,15 @@ MVN := mvn --batch-mode --no-transfer-progress
 # Seconds the demo runs once the job is up.
 export DEMO_SECONDS ?= 180
 
-.PHONY: help build jar demo test unit e2e bench lint dist clean flink flink2 prerequisites prometheus
+# Measured points of the study; not part of this repository.
+MEASURED ?= ../shared/data/nexmark-memory-parallelism.csv
+# Runs with noise of each scenario.
+SEEDS ?= 3
+
+.PHONY: simulate-study help build jar demo test unit e2e bench lint dist clean flink flink2 prerequisites prometheus
 
 help: ## list the targets
-	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 build: ## compile the native libraries and the weir binary
 	cargo build --release --locked -p weir-agent -p weir-controller -p nexmark-native -p weir-testbed
@@ -62,6 +67,9 @@ bench: ## time the hook's rejected path, the estimator and the event generator, 
 	cargo bench --locked -p weir-mrc
 	cargo bench --locked -p weir-agent
 	cargo bench --locked -p nexmark-generator --bench events
+
+simulate-study: ## compare the scaling policies on MEASURED=FILE.csv in the simulator (SEEDS=3), as in docs/simulator.md
+	cargo run --release --locked -p weir-scaling --example simulate_study -- $(MEASURED) $(SEEDS)
 
 lint: ## formatting, clippy, shellcheck where installed
 	cargo fmt --all --check

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::option_profiles::OptionsCommand;
 use crate::raw_settings::RawSettings;
 use crate::settings::{Settings, base_url};
+use crate::simulate::SimulateOptions;
 use crate::top::TopOptions;
 use crate::{Failure, duration};
 
@@ -32,6 +33,8 @@ pub enum Command {
     /// List, check and explain RocksDB option profiles.
     #[command(subcommand)]
     Options(OptionsCommand),
+    /// Run policies against a scenario in virtual time.
+    Simulate(SimulateArgs),
 }
 
 /// Arguments of `weir run`.
@@ -85,6 +88,28 @@ pub struct TopArgs {
     pub json: bool,
 }
 
+/// Arguments of `weir simulate`.
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// TOML file with operators, plants, targets, prices and budgets (docs/simulator.md).
+    #[arg(long, value_name = "FILE")]
+    pub scenario: PathBuf,
+    /// Policies to compare, by name.
+    #[arg(
+        long,
+        value_name = "NAME,...",
+        value_delimiter = ',',
+        default_value = "weir"
+    )]
+    pub policy: Vec<String>,
+    /// Add the cheapest static shapes that meet the targets, found by exhaustive search.
+    #[arg(long)]
+    pub oracle: bool,
+    /// Print JSON, one line a policy.
+    #[arg(long)]
+    pub json: bool,
+}
+
 // === impl RunArgs ===
 
 impl RunArgs {
@@ -129,6 +154,21 @@ impl TopArgs {
             once: self.once,
             json: self.json,
         })
+    }
+}
+
+// === impl SimulateArgs ===
+
+impl SimulateArgs {
+    /// The options.
+    #[must_use]
+    pub fn options(self) -> SimulateOptions {
+        SimulateOptions {
+            scenario: self.scenario,
+            policies: self.policy,
+            oracle: self.oracle,
+            json: self.json,
+        }
     }
 }
 

@@ -29,6 +29,7 @@ pub mod raw_settings;
 pub mod reporters;
 pub mod server;
 pub mod settings;
+pub mod simulate;
 pub mod status;
 pub mod table;
 pub mod top;

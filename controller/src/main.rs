@@ -7,7 +7,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 use weir_controller::cli::{Cli, Command};
-use weir_controller::{Failure, advise, daemon, option_profiles, top};
+use weir_controller::{Failure, advise, daemon, option_profiles, simulate, top};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -52,6 +52,7 @@ fn execute(command: Command) -> Result<(), Failure> {
             runtime.block_on(top::top(&options, daemon::signalled()))
         }
         Command::Options(command) => option_profiles::execute(command, &mut io::stdout()),
+        Command::Simulate(args) => simulate::run(&args.options(), &mut io::stdout()),
     }
 }
 

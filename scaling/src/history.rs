@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::JobHistory;
+use crate::{JobHistory, Models};
 
 /// The past, as far as policies and guard look at it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -14,6 +14,9 @@ pub struct History {
     /// Changes of shape of each job, by job id.
     #[serde(default)]
     pub jobs: BTreeMap<String, JobHistory>,
+    /// What was learned of how long a record takes, by job and vertex.
+    #[serde(default)]
+    pub models: Models,
 }
 
 /// A change of sizes that was applied.

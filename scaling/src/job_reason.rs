@@ -124,6 +124,13 @@ pub enum VertexReason {
         /// And since.
         after: f64,
     },
+    /// The bytes of a shape with another parallelism are tried before a restart that relies on them.
+    BytesFirst {
+        /// Records per second it has to process.
+        target: f64,
+        /// Records per second predicted for these bytes.
+        predicted: f64,
+    },
     /// It has no state, so it needs no memory.
     Stateless,
     /// The bytes that keep misses rare enough for the target.
@@ -273,6 +280,10 @@ impl fmt::Display for VertexReason {
                 "the last step of memory did not help: hits went from {} to {}",
                 Percent(*before),
                 Percent(*after)
+            ),
+            Self::BytesFirst { target, predicted } => write!(
+                f,
+                "bytes first, before a restart relies on them: {predicted:.0} records/s predicted, {target:.0} to process"
             ),
             Self::Stateless => f.write_str("it has no state"),
             Self::MissBound { allowed, predicted } => write!(

@@ -53,6 +53,9 @@ pub struct VertexState {
     /// Number of key groups: more instances than this would have no keys.
     #[serde(default)]
     pub max_parallelism: Option<u32>,
+    /// Parallelisms that can be had, ascending, where not all can; a wish for another is carried out with the next larger one.
+    #[serde(default)]
+    pub allowed_parallelisms: Option<Vec<u32>>,
     /// Subtasks of vertices of one group share slots; vertices without a known group share one.
     #[serde(default)]
     pub slot_sharing_group: Option<String>,

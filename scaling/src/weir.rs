@@ -1,20 +1,26 @@
-//! Policy `weir`: moves cache bytes to where one more byte saves the most.
+//! Policy `weir`: memory first, parallelism where memory is not enough, each shape no dearer than it has to be.
 //!
-//! Within one TaskManager the caches of all operator subtasks share one budget. Every cache's cost is lookups per second times the
-//! miss ratio of its curve, times the measured time of a miss where every cache has one. Bytes go out by marginal gain along the
-//! convex hulls, within one step of the present sizes. Free budget takes part.
+//! Two halves. Where somebody has laid down what a job may use ([`Terms::slot_budget`](crate::Terms) or
+//! [`Terms::memory_budget_bytes`](crate::Terms)), the joint half decides on parallelism and bytes of its vertices. Everywhere else
+//! the memory half redistributes the bytes that each TaskManager has. A TaskManager is the business of one half at a time: two that
+//! move the same bytes would undo each other's work.
 
-use crate::effect::Weights;
-use crate::greedy::{Share, allocate};
+mod redistribution;
+
+use std::collections::BTreeSet;
+
+use crate::joint::Joint;
 use crate::{
-    Alternative, AlternativeKind, CachePlan, CacheReason, CacheState, Effect, History, Limits,
-    Plan, Policy, Snapshot, TaskManagerPlan, TaskManagerState, Verdict,
+    CachePlan, CacheReason, History, JobPlan, Limits, Plan, Policy, Snapshot, TaskManagerPlan,
+    TaskManagerState, Verdict,
 };
+use redistribution::Redistribution;
 
 /// Policy `weir`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WeirPolicy {
-    limits: Limits,
+    joint: Joint,
+    redistribution: Redistribution,
 }
 
 impl Policy for WeirPolicy {
@@ -22,108 +28,52 @@ impl Policy for WeirPolicy {
         "weir"
     }
 
-    fn decide(&self, snapshot: &Snapshot, _history: &History) -> Plan {
-        let plans = snapshot.task_managers.iter();
-        Plan::new(
-            self.name(),
-            plans.map(|tm| self.decide_one(snapshot, tm)).collect(),
-        )
+    fn decide(&self, snapshot: &Snapshot, history: &History) -> Plan {
+        let terms = &snapshot.terms;
+        let laid_down = terms.slot_budget.is_some() || terms.memory_budget_bytes.is_some();
+        let jobs = match laid_down {
+            true => self.joint.decide(snapshot, history),
+            false => Vec::new(),
+        };
+        let shaped = shaped_tasks(&jobs);
+        let of_tm = |tm: &TaskManagerState| {
+            let task = |c: &crate::CacheState| (c.operator.job_id.clone(), c.task_name.clone());
+            if !shaped.is_empty() && tm.caches.iter().any(|c| shaped.contains(&task(c))) {
+                return keep(tm);
+            }
+            self.redistribution.decide(snapshot, tm)
+        };
+        let task_managers = snapshot.task_managers.iter().map(of_tm).collect();
+        Plan::new(self.name(), task_managers).with_jobs(jobs)
     }
 }
 
 // === impl WeirPolicy ===
 
 impl WeirPolicy {
-    /// Bytes move in 256ths of the budget, at least 64 KiB: finer steps are below what curves can tell apart.
-    const QUANTA_PER_BUDGET: u64 = 256;
-    const MIN_QUANTUM_BYTES: u64 = 64 << 10;
-
     /// A policy that searches within these limits.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits }
-    }
-
-    fn decide_one(&self, snapshot: &Snapshot, tm: &TaskManagerState) -> TaskManagerPlan {
-        let freeze_of = |c: &CacheState| self.limits.freeze(snapshot, tm, c);
-        let weights = Weights::of(tm, |c| freeze_of(c).is_none());
-        let sizes = self.sizes(tm, &weights);
-        let size_of = |c: &CacheState| {
-            let found = sizes.iter().find(|(id, _)| *id == c.id);
-            found.map_or(c.capacity_bytes, |(_, bytes)| *bytes)
-        };
-        let effect = weights.effect(size_of);
-        let better = effect.after < effect.before;
-        let plan_of = |c: &CacheState| match freeze_of(c) {
-            Some(freeze) => CachePlan::keep(c, CacheReason::Frozen(freeze)),
-            None if better => CachePlan::resize(c, size_of(c), reason_of(c, size_of(c))),
-            None => CachePlan::keep(c, CacheReason::Stays),
-        };
-        let verdict = match (better, weights.caches.is_empty()) {
-            (true, _) => Verdict::Resize,
-            (false, true) => Verdict::AllFrozen,
-            (false, false) => Verdict::Balanced,
-        };
-        let mut plan = TaskManagerPlan::new(tm, verdict, tm.caches.iter().map(plan_of).collect());
-        if better {
-            plan.effect = Some(effect);
-            plan.rejected = self.rejected(tm, &weights, &effect);
+        Self {
+            joint: Joint::new(limits),
+            redistribution: Redistribution::new(limits),
         }
-        plan
-    }
-
-    /// Sizes by cache id of the caches that may change; empty if there is nothing to hand out.
-    fn sizes(&self, tm: &TaskManagerState, weights: &Weights<'_>) -> Vec<(u64, u64)> {
-        let share = |weighted| Share {
-            weighted,
-            smallest_bytes: self.limits.smallest_bytes(tm, weighted.cache),
-        };
-        let shares: Vec<Share<'_>> = weights.caches.iter().map(share).collect();
-        let Some(total) = unfrozen_bytes(tm, weights) else {
-            return Vec::new();
-        };
-        let quantum =
-            (tm.budget.cache_bytes / Self::QUANTA_PER_BUDGET).max(Self::MIN_QUANTUM_BYTES);
-        let ids = weights.caches.iter().map(|w| w.cache.id);
-        let sizes = allocate(&shares, total, quantum).unwrap_or_default();
-        ids.zip(sizes).collect()
-    }
-
-    /// The allocations the chosen one is compared with.
-    fn rejected(
-        &self,
-        tm: &TaskManagerState,
-        weights: &Weights<'_>,
-        chosen: &Effect,
-    ) -> Vec<Alternative> {
-        let alternative = |kind, predicted| Alternative {
-            kind,
-            predicted,
-            chosen: chosen.after,
-        };
-        let mut rejected = vec![alternative(AlternativeKind::KeepSizes, chosen.before)];
-        let total = unfrozen_bytes(tm, weights).unwrap_or(0);
-        let equal = total / (weights.caches.len() as u64).max(1);
-        let cost = weights.cost(|_| equal);
-        if cost > chosen.after && equal >= tm.budget.min_cache_bytes {
-            rejected.push(alternative(AlternativeKind::EqualShares, cost));
-        }
-        rejected
     }
 }
 
-/// What the caches with data may have together: the budget less what frozen caches hold; absent if those exceed it already.
-fn unfrozen_bytes(tm: &TaskManagerState, weights: &Weights<'_>) -> Option<u64> {
-    let moving = |c: &&CacheState| weights.caches.iter().any(|w| w.cache.id == c.id);
-    let frozen = tm.caches.iter().filter(|c| !moving(c));
-    let frozen_bytes: u64 = frozen.map(|c| c.capacity_bytes).sum();
-    tm.budget.cache_bytes.checked_sub(frozen_bytes)
+/// Job and chain of every vertex whose shape the joint half decides on.
+fn shaped_tasks(jobs: &[JobPlan]) -> BTreeSet<(String, String)> {
+    let vertices = jobs
+        .iter()
+        .flat_map(|job| job.vertices.iter().map(move |v| (job, v)));
+    let decided = vertices.filter(|(_, v)| v.predicted.is_some());
+    decided
+        .map(|(job, v)| (job.job_id.clone(), v.name.clone()))
+        .collect()
 }
 
-fn reason_of(cache: &CacheState, to_bytes: u64) -> CacheReason {
-    match to_bytes.cmp(&cache.capacity_bytes) {
-        std::cmp::Ordering::Greater => CacheReason::Gains,
-        std::cmp::Ordering::Less => CacheReason::Yields,
-        std::cmp::Ordering::Equal => CacheReason::Stays,
-    }
+fn keep(tm: &TaskManagerState) -> TaskManagerPlan {
+    let caches = tm.caches.iter();
+    let caches = caches.map(|c| CachePlan::keep(c, CacheReason::OtherLoop));
+    TaskManagerPlan::new(tm, Verdict::OtherLoop, caches.collect())
 }

@@ -1,0 +1,189 @@
+//! The joint optimum: parallelism and bytes of every vertex of a job, as cheap as the targets allow.
+//!
+//! ```text
+//! per vertex:  model --> frontier: for each parallelism the fewest bytes that meet the target with confidence
+//! per job:     stay? try bytes first? restart? --> one choice per vertex, within the budgets
+//! ```
+//!
+//! A restart is the last resort. The present parallelism stays as long as it may still be enough; bytes, which can be changed back
+//! at no cost, go first; a cheaper shape has to save more than the restart costs. Before a restart that relies on a part of the
+//! curve never measured, the bytes it would have are tried at the present parallelism.
+
+mod budget;
+mod choice;
+mod frontier;
+mod normal;
+mod report;
+
+use std::collections::BTreeMap;
+
+use crate::model::{Predictor, SubtaskShape, VertexCaches};
+use crate::rates::JobRates;
+use crate::{
+    CacheState, History, JobPlan, JobState, JobVerdict, Limits, Measured, Missing, Snapshot,
+    VertexPlan, VertexReason, VertexState,
+};
+use choice::choose;
+use frontier::{Frontier, Need};
+
+/// The joint half of policy `weir`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Joint {
+    limits: Limits,
+}
+
+/// A vertex that can be decided on.
+pub(crate) struct Subject<'a> {
+    /// Position in [`JobState::vertices`].
+    at: usize,
+    vertex: &'a VertexState,
+    caches: &'a [&'a CacheState],
+    shape: SubtaskShape,
+    frontier: Frontier<'a>,
+}
+
+// === impl Joint ===
+
+impl Joint {
+    pub fn new(limits: Limits) -> Self {
+        Self { limits }
+    }
+
+    /// A plan for every job.
+    pub fn decide(&self, snapshot: &Snapshot, history: &History) -> Vec<JobPlan> {
+        let caches = VertexCaches::of(snapshot);
+        let jobs = snapshot.jobs.iter().flatten();
+        jobs.map(|job| self.decide_one(snapshot, history, job, &caches))
+            .collect()
+    }
+
+    fn decide_one<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        history: &'a History,
+        job: &'a JobState,
+        caches: &'a VertexCaches<'a>,
+    ) -> JobPlan {
+        if job.state != "RUNNING" {
+            let what = format!("the job is {}", job.state);
+            return JobPlan::keep(job, JobVerdict::Frozen { what }, |_| VertexReason::Stays);
+        }
+        let rates = match JobRates::of(job, &snapshot.terms) {
+            Ok(rates) => rates,
+            Err(error) => {
+                let what = error.to_string();
+                return JobPlan::keep(job, JobVerdict::Frozen { what }, |_| VertexReason::Stays);
+            }
+        };
+        let groups = group_sizes(job);
+        let mut subjects = Vec::with_capacity(job.vertices.len());
+        let mut plans: Vec<VertexPlan> = Vec::with_capacity(job.vertices.len());
+        for (at, vertex) in job.vertices.iter().enumerate() {
+            let target = &rates.vertices[at].target;
+            let seen = self.subject(
+                snapshot,
+                history,
+                job,
+                at,
+                caches.vertex(job, vertex),
+                target,
+                &groups,
+            );
+            let reason = match seen {
+                Ok(subject) => {
+                    subjects.push(subject);
+                    VertexReason::Stays
+                }
+                Err(reason) => reason,
+            };
+            let mut plan = VertexPlan::keep(vertex, reason);
+            plan.target_records_per_second = target.clone();
+            plans.push(plan);
+        }
+        if subjects.is_empty() {
+            let what = "nothing is known of any vertex yet".to_owned();
+            let mut plan = JobPlan::new(job, JobVerdict::Frozen { what }, plans);
+            plan.effect = None;
+            return plan;
+        }
+        let fixed = budget::Fixed::of(snapshot, job, &subjects);
+        let choices = choose(&subjects, snapshot, job, &fixed);
+        report::plan(job, plans, &subjects, &choices)
+    }
+
+    /// What is needed to decide on a vertex, or why it stays as it is.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call; each is a different view of the same moment"
+    )]
+    fn subject<'a>(
+        &self,
+        snapshot: &Snapshot,
+        history: &'a History,
+        job: &'a JobState,
+        at: usize,
+        caches: &'a [&'a CacheState],
+        target: &Measured,
+        groups: &BTreeMap<&str, u32>,
+    ) -> Result<Subject<'a>, VertexReason> {
+        let vertex = &job.vertices[at];
+        if vertex.source.is_some() {
+            return Err(VertexReason::Source);
+        }
+        let frozen = |what: &str, missing| VertexReason::Frozen {
+            what: what.to_owned(),
+            missing,
+        };
+        let target_per_s = target
+            .get()
+            .map_err(|m| frozen("the rate it has to process", m))?;
+        if target_per_s <= 0.0 {
+            return Err(VertexReason::Idle);
+        }
+        for tm in &snapshot.task_managers {
+            if tm.data_age_ms > self.limits.max_data_age_ms {
+                let missing = Missing::Stale {
+                    age_ms: tm.data_age_ms,
+                };
+                if tm.caches.iter().any(|c| c.task_name == vertex.name) {
+                    return Err(frozen("the state of its caches", missing));
+                }
+            }
+        }
+        let not_reported = || frozen("how long it takes for a record", Missing::NotReported);
+        let shape = SubtaskShape::of(vertex, caches)
+            .ok_or_else(|| frozen("the size of its caches over a window", Missing::OneReport))?;
+        let model = history
+            .models
+            .vertex(&job.job_id, &vertex.id)
+            .ok_or_else(not_reported)?;
+        let predictor = Predictor::new(model, snapshot.at_ms).ok_or_else(not_reported)?;
+        let group = vertex.slot_sharing_group.as_deref().unwrap_or_default();
+        let sharing = groups.get(group).copied().unwrap_or(1);
+        let need = Need::of(
+            snapshot,
+            vertex,
+            caches,
+            &shape,
+            target_per_s,
+            f64::from(sharing),
+        );
+        Ok(Subject {
+            at,
+            vertex,
+            caches,
+            shape,
+            frontier: Frontier::new(model, predictor, need),
+        })
+    }
+}
+
+/// Vertices, sources aside, by slot sharing group: they share the price of their slots.
+fn group_sizes(job: &JobState) -> BTreeMap<&str, u32> {
+    let mut sizes = BTreeMap::new();
+    for vertex in job.vertices.iter().filter(|v| v.source.is_none()) {
+        let group = vertex.slot_sharing_group.as_deref().unwrap_or_default();
+        *sizes.entry(group).or_insert(0) += 1;
+    }
+    sizes
+}

@@ -1,0 +1,290 @@
+//! What to do with each vertex: stay, change bytes, try bytes, restart.
+
+use super::Subject;
+use super::budget::{self, Fixed};
+use super::frontier::{Candidate, Frontier};
+use crate::model::SubtaskShape;
+use crate::{JobState, Snapshot};
+
+/// What becomes of a vertex.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Choice {
+    pub kind: Kind,
+    /// The shape it gets; the present one if nothing changes.
+    pub candidate: Candidate,
+    /// The frontier, ascending in parallelism; to be shown as alternatives.
+    pub frontier: Vec<Candidate>,
+    /// The present shape.
+    pub present: Candidate,
+}
+
+/// Why it gets that shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It keeps its shape.
+    Stay,
+    /// Other bytes.
+    Bytes,
+    /// Bytes of a shape with another parallelism, to see what they do before a restart.
+    Trial,
+    /// Another parallelism is needed.
+    Needed,
+    /// Another parallelism is cheaper.
+    Cheaper,
+}
+
+/// Factors on the prices, raised until the budgets are kept; and the share of the target that is asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Price {
+    pub slot: f64,
+    pub byte: f64,
+}
+
+/// What the policy makes of a vertex, apart from the budgets.
+struct Wish {
+    frontier: Vec<Candidate>,
+    /// The frontier at the present parallelism.
+    here: Candidate,
+    present: Candidate,
+}
+
+/// Below this probability of being enough, the present parallelism is given up.
+const GIVEN_UP: f64 = 0.3;
+/// A parallelism that is needed has to be enough with this probability.
+const TAKEN: f64 = 0.7;
+/// A parallelism that is only cheaper has to be enough with this one: two restarts are lost if not.
+const SURE: f64 = 0.9;
+/// Snapshots for which a doubtful restart waits for better measurements.
+const PATIENCE: u32 = 4;
+/// A measurement is good enough if it deviates by less.
+const GOOD: f64 = 0.03;
+/// Other bytes are tried first if a restart relied on a prediction less certain than this.
+const UNTRIED: f64 = 0.05;
+/// Bytes that differ by less are not worth a change.
+const SAME_BYTES: f64 = 0.1;
+/// Share of the vertex's cost that fewer bytes have to save in the first [`SETTLED`] snapshots; later in proportion more: the longer a
+/// shape has held, the more a change has to bring.
+const SAVING: f64 = 0.02;
+/// Snapshots after which a shape should be found.
+const SETTLED: f64 = 10.0;
+/// A shape that falls short gets at least so many times its bytes: small steps would cost more time than bytes.
+const LEAST_GROWTH: f64 = 1.5;
+/// Present bytes that are enough with this probability stay.
+const ENOUGH: f64 = 0.6;
+/// Share of the job's cost that a restart has to save where none is needed.
+const RESTART_SAVING: f64 = 0.05;
+/// A restart has to pay within this time, or the time for which the target has been the same if that is longer.
+const PAYS_WITHIN_S: f64 = 600.0;
+
+/// A choice for every subject, in their order.
+pub(crate) fn choose(
+    subjects: &[Subject<'_>],
+    snapshot: &Snapshot,
+    job: &JobState,
+    fixed: &Fixed,
+) -> Vec<Choice> {
+    let wishes: Vec<Wish> = subjects.iter().map(Wish::of).collect();
+    let by = |price: Price| of_job(subjects, &wishes, snapshot, job, price);
+    budget::within(subjects, fixed, by)
+}
+
+fn of_job(
+    subjects: &[Subject<'_>],
+    wishes: &[Wish],
+    snapshot: &Snapshot,
+    job: &JobState,
+    price: Price,
+) -> Vec<Choice> {
+    let pairs = || subjects.iter().zip(wishes);
+    let needed: Vec<Option<Candidate>> = pairs().map(|(s, w)| w.needed(s, price)).collect();
+    let cheaper: Vec<Option<Candidate>> = pairs().map(|(s, w)| w.cheaper(s, price)).collect();
+    let must = needed.iter().any(Option::is_some);
+    let saved: f64 = pairs()
+        .zip(&cheaper)
+        .filter_map(|((_, w), c)| c.as_ref().map(|c| w.here.cost() - c.cost()))
+        .sum();
+    let pays = must || pays(subjects, wishes, saved, snapshot, job);
+    // Doubts of one vertex hold the restart of all.
+    let doubtful = must
+        && pairs()
+            .zip(&needed)
+            .any(|((s, w), n)| n.is_some_and(|n| w.doubtful(s, &n)));
+    let goals: Vec<Option<(Candidate, Kind)>> = needed
+        .iter()
+        .zip(&cheaper)
+        .map(|(needed, cheaper)| match (needed, cheaper) {
+            (Some(needed), _) => Some((*needed, Kind::Needed)),
+            (None, Some(cheaper)) if pays => Some((*cheaper, Kind::Cheaper)),
+            _ => None,
+        })
+        .collect();
+    let trials: Vec<Option<Candidate>> = pairs()
+        .zip(&goals)
+        .map(|((s, _), goal)| goal.and_then(|(goal, kind)| trial(s, &goal, kind)))
+        .collect();
+    let hold = doubtful || trials.iter().any(Option::is_some);
+    let of_one = |((subject, wish), (goal, trial)): ((&Subject<'_>, &Wish), _)| {
+        let (kind, candidate) = match (goal, trial) {
+            (_, Some(trial)) => (Kind::Trial, trial),
+            (Some((goal, kind)), None) if !hold => (kind, goal),
+            _ => wish.stay(subject),
+        };
+        Choice {
+            kind,
+            candidate,
+            frontier: wish.frontier.clone(),
+            present: wish.present,
+        }
+    };
+    pairs()
+        .zip(goals.into_iter().zip(trials))
+        .map(of_one)
+        .collect()
+}
+
+/// Whether a restart that nobody needs saves more than it costs.
+fn pays(
+    subjects: &[Subject<'_>],
+    wishes: &[Wish],
+    saved_per_s: f64,
+    snapshot: &Snapshot,
+    job: &JobState,
+) -> bool {
+    let cost: f64 = wishes.iter().map(|w| w.here.cost()).sum();
+    let restart_s = job
+        .restart_seconds
+        .known()
+        .unwrap_or(snapshot.terms.restart_seconds);
+    let steady_ms = subjects
+        .iter()
+        .map(|s| {
+            snapshot
+                .at_ms
+                .saturating_sub(s.frontier.model.target_since_ms)
+        })
+        .min();
+    let within_s = PAYS_WITHIN_S.max(steady_ms.unwrap_or(0) as f64 / 1000.0);
+    saved_per_s > RESTART_SAVING * cost && saved_per_s * within_s > restart_s * cost
+}
+
+/// The present parallelism with the bytes that the goal would have, if they have never been tried and the goal relies on them.
+fn trial(subject: &Subject<'_>, goal: &Candidate, kind: Kind) -> Option<Candidate> {
+    let frontier = &subject.frontier;
+    let present = subject.shape;
+    if !frontier.need.has_memory || frontier.predictor.memory_deviation(&goal.shape) <= UNTRIED {
+        return None;
+    }
+    let factor = f64::from(goal.shape.parallelism) / f64::from(present.parallelism);
+    let tried = SubtaskShape {
+        cache_bytes: (goal.shape.cache_bytes * factor).max(frontier.need.least_cache_bytes),
+        ..present
+    };
+    let room = frontier.need.most_bytes_together / f64::from(present.parallelism);
+    let change = (tried.cache_bytes / present.cache_bytes).ln().abs();
+    if change < SAME_BYTES || tried.cache_bytes + tried.write_buffer_bytes > room {
+        return None;
+    }
+    let tried = frontier.candidate(tried);
+    // What is enough now is not put at risk for a look.
+    (kind == Kind::Needed || tried.sufficient >= SURE).then_some(tried)
+}
+
+// === impl Wish ===
+
+impl Wish {
+    fn of(subject: &Subject<'_>) -> Self {
+        let frontier = subject.frontier.candidates();
+        let present = subject.frontier.candidate(subject.shape);
+        let here = frontier
+            .iter()
+            .find(|c| c.shape.parallelism == subject.shape.parallelism);
+        Self {
+            here: here.copied().unwrap_or(present),
+            present,
+            frontier,
+        }
+    }
+
+    /// The cheapest sufficient shape, where the present parallelism is not enough.
+    fn needed(&self, subject: &Subject<'_>, price: Price) -> Option<Candidate> {
+        if self.here.sufficient >= GIVEN_UP || self.present.sufficient >= ENOUGH {
+            return None;
+        }
+        let enough = self.frontier.iter().filter(|c| c.sufficient >= TAKEN);
+        let cheapest = enough.min_by(|a, b| price.of(a).total_cmp(&price.of(b)));
+        let goal = cheapest.or_else(|| self.closest())?;
+        (goal.shape.parallelism != subject.shape.parallelism).then_some(*goal)
+    }
+
+    /// No shape is sufficient: the cheapest of those that come about as close as any.
+    fn closest(&self) -> Option<&Candidate> {
+        let most = self
+            .frontier
+            .iter()
+            .map(|c| c.rate_per_s)
+            .fold(0.0, f64::max);
+        let near = self
+            .frontier
+            .iter()
+            .filter(|c| c.rate_per_s >= most * 0.995);
+        near.min_by(|a, b| a.cost().total_cmp(&b.cost()))
+    }
+
+    /// A shape with another parallelism that is surely sufficient and cheaper than the present parallelism.
+    fn cheaper(&self, subject: &Subject<'_>, price: Price) -> Option<Candidate> {
+        let others = self.frontier.iter().filter(|c| {
+            c.shape.parallelism != subject.shape.parallelism
+                && c.sufficient >= SURE
+                && price.of(c) < price.of(&self.here) * (1.0 - RESTART_SAVING)
+        });
+        others
+            .min_by(|a, b| price.of(a).total_cmp(&price.of(b)))
+            .copied()
+    }
+
+    /// Whether better measurements, which a few snapshots bring, might lead to another parallelism than this one.
+    fn doubtful(&self, subject: &Subject<'_>, goal: &Candidate) -> bool {
+        let frontier = &subject.frontier;
+        if frontier.predictor.present_deviation() <= GOOD
+            || frontier.model.samples_since_change > PATIENCE
+        {
+            return false;
+        }
+        let maybe = |c: &&Candidate| c.sufficient > GIVEN_UP && c.sufficient < SURE;
+        let others = self.frontier.iter().filter(maybe);
+        others.count() > 0 || goal.sufficient < SURE
+    }
+
+    /// The best bytes at the present parallelism, if they are worth a change.
+    fn stay(&self, subject: &Subject<'_>) -> (Kind, Candidate) {
+        let keep = (Kind::Stay, self.present);
+        if !subject.frontier.need.has_memory {
+            return keep;
+        }
+        let (now, best) = (&self.present, &self.here);
+        if best.shape.is_same(&now.shape) {
+            return keep;
+        }
+        if now.sufficient < ENOUGH && best.rate_per_s > now.rate_per_s * 1.0002 {
+            return (Kind::Bytes, subject.frontier.at_least(best, LEAST_GROWTH));
+        }
+        let held = f64::from(subject.frontier.model.samples_since_change) / SETTLED;
+        let saves = best.sufficient >= Frontier::bytes_confidence() - 1e-6
+            && now.cost() - best.cost() > SAVING * held.max(1.0) * now.cost();
+        if saves { (Kind::Bytes, *best) } else { keep }
+    }
+}
+
+// === impl Price ===
+
+impl Price {
+    /// The prices as they are.
+    pub const REAL: Self = Self {
+        slot: 1.0,
+        byte: 1.0,
+    };
+
+    fn of(&self, candidate: &Candidate) -> f64 {
+        self.slot * candidate.slot_cost + self.byte * candidate.byte_cost
+    }
+}

@@ -1,0 +1,454 @@
+//! Takes a snapshot into the models: what was measured at the present shape, and how far that is from what was predicted.
+
+use std::collections::HashMap;
+
+use super::{
+    Imbalance, JobModel, Models, Predictor, SourceLook, SubtaskShape, VertexModel, Visit, WriteCost,
+};
+use crate::model::state_cost::StateCost;
+use crate::rates::JobRates;
+use crate::{
+    CacheState, History, JobHistory, JobState, Snapshot, VertexChange, VertexState, observe_job,
+};
+
+/// The caches of every vertex.
+pub(crate) struct VertexCaches<'a> {
+    by_task: HashMap<(&'a str, &'a str), Vec<&'a CacheState>>,
+}
+
+/// One look at a vertex.
+struct Sample {
+    shape: SubtaskShape,
+    records_per_s: f64,
+    ln_seconds: f64,
+    /// The busiest thread never waited, and the rate is known from the source's offsets.
+    exact: bool,
+    /// Threads whose scatter averages out.
+    threads: f64,
+    at_ms: u64,
+}
+
+// === impl VertexCaches ===
+
+impl<'a> VertexCaches<'a> {
+    pub fn of(snapshot: &'a Snapshot) -> Self {
+        let mut by_task: HashMap<(&str, &str), Vec<&CacheState>> = HashMap::new();
+        for (_, cache) in snapshot.caches() {
+            let task = (cache.operator.job_id.as_str(), cache.task_name.as_str());
+            by_task.entry(task).or_default().push(cache);
+        }
+        // An order of their own, so that sums do not depend on the snapshot's.
+        for caches in by_task.values_mut() {
+            caches.sort_by(|a, b| (&a.operator, a.id).cmp(&(&b.operator, b.id)));
+        }
+        Self { by_task }
+    }
+
+    /// In the order of operators and subtasks; empty for a vertex without state.
+    pub fn vertex(&self, job: &'a JobState, vertex: &'a VertexState) -> &[&'a CacheState] {
+        let task = (job.job_id.as_str(), vertex.name.as_str());
+        self.by_task.get(&task).map_or(&[], Vec::as_slice)
+    }
+}
+
+// === impl History ===
+
+impl History {
+    /// Learns from a snapshot. To be called once for each, before a policy decides on it.
+    pub fn observe(&mut self, snapshot: &Snapshot) {
+        let caches = VertexCaches::of(snapshot);
+        let jobs = snapshot.jobs.iter().flatten();
+        for job in jobs.filter(|j| j.state == "RUNNING") {
+            if let Some(history) = self.jobs.get_mut(&job.job_id) {
+                judge_last_change(history, snapshot, job);
+            }
+            let model = self.models.jobs.entry(job.job_id.clone()).or_default();
+            model.observe(snapshot, job, &caches);
+        }
+    }
+}
+
+/// Notes what is measured after the last change of shape, once a whole window lies behind it.
+fn judge_last_change(history: &mut JobHistory, snapshot: &Snapshot, job: &JobState) {
+    let Some(change) = history.changes.last_mut() else {
+        return;
+    };
+    let unjudged = |v: &VertexChange| v.after.true_rate.known().is_none();
+    let since_ms = snapshot.at_ms.saturating_sub(change.at_ms);
+    let ready = |v: &VertexState| {
+        since_ms >= v.window_ms && v.running_for_ms.is_some_and(|ms| ms >= v.window_ms)
+    };
+    if !change.vertices.values().any(unjudged) || !job.vertices.iter().all(ready) {
+        return;
+    }
+    let observed = observe_job(snapshot, job);
+    for (id, vertex) in change.vertices.iter_mut().filter(|(_, v)| unjudged(v)) {
+        if let Some(observed) = observed.get(id) {
+            vertex.after = observed.clone();
+        }
+    }
+}
+
+// === impl Models ===
+
+impl Models {
+    pub(crate) fn vertex(&self, job_id: &str, vertex_id: &str) -> Option<&VertexModel> {
+        self.jobs.get(job_id)?.vertices.get(vertex_id)
+    }
+}
+
+// === impl JobModel ===
+
+impl JobModel {
+    fn observe<'a>(
+        &mut self,
+        snapshot: &'a Snapshot,
+        job: &'a JobState,
+        caches: &VertexCaches<'a>,
+    ) {
+        let Ok(rates) = JobRates::of(job, &snapshot.terms) else {
+            return;
+        };
+        let pipelines = pipelines(job, &rates);
+        let exact = self.count_at_sources(snapshot.at_ms, job, &rates, &pipelines);
+        for (at, vertex) in job.vertices.iter().enumerate() {
+            if vertex.source.is_some() {
+                continue;
+            }
+            let counted = rates.vertices[at].records_in.known();
+            let Some(counted) = counted.filter(|r| *r > 0.0) else {
+                continue;
+            };
+            let correction = exact.get(&pipelines[at]);
+            let records_per_s = counted * correction.map_or(1.0, |c| c.factor);
+            let model = self.vertices.entry(vertex.id.clone()).or_default();
+            let queued = correction.is_some_and(|c| c.queued);
+            let target = rates.vertices[at].target.known();
+            let seen = Seen {
+                vertex,
+                caches: caches.vertex(job, vertex),
+                records_per_s,
+                queued,
+                exact: correction.is_some_and(|c| c.exact),
+                target_per_s: target,
+                at_ms: snapshot.at_ms,
+            };
+            model.observe(&seen);
+        }
+        self.vertices
+            .retain(|id, _| job.vertices.iter().any(|v| v.id == *id));
+    }
+
+    /// What every pipeline really read, from what arrived outside less what more is waiting there: offsets do not err. (The Flink
+    /// operator does the same under lag: "observed true processing rate".)
+    fn count_at_sources(
+        &mut self,
+        at_ms: u64,
+        job: &JobState,
+        rates: &JobRates,
+        pipelines: &[usize],
+    ) -> HashMap<usize, Correction> {
+        let mut sums: HashMap<usize, (f64, f64, bool, bool)> = HashMap::new();
+        for (at, vertex) in job.vertices.iter().enumerate() {
+            let Some(source) = &vertex.source else {
+                continue;
+            };
+            let now = (
+                source.pending_records.known(),
+                source.target_records_per_second.known(),
+            );
+            let before = self.sources.get(&vertex.id).copied();
+            let entry = sums.entry(pipelines[at]).or_insert((0.0, 0.0, true, false));
+            let mut whole = false;
+            if let (Some(pending), Some(target)) = now {
+                let counted = rates.vertices[at].records_in.known();
+                if let (Some(before), Some(counted)) = (before, counted) {
+                    let seconds = at_ms.saturating_sub(before.at_ms) as f64 / 1000.0;
+                    // Only if both looks are the ends of this very window, and the same rate arrived all the time.
+                    let ends = (seconds * 1000.0 - vertex.window_ms as f64).abs()
+                        <= 0.02 * seconds * 1000.0;
+                    if seconds > 0.0 && ends && before.target_per_s == target {
+                        let read = target - (pending - before.pending_records) / seconds;
+                        entry.0 += read.max(0.0);
+                        entry.1 += counted;
+                        whole = true;
+                    }
+                }
+                entry.3 |= pending > target;
+                self.sources.insert(
+                    vertex.id.clone(),
+                    SourceLook {
+                        at_ms,
+                        pending_records: pending,
+                        target_per_s: target,
+                    },
+                );
+            }
+            entry.2 &= whole;
+        }
+        let corrections = sums
+            .into_iter()
+            .map(|(pipeline, (read, counted, whole, queued))| {
+                let exact = whole && counted > 0.0 && read > 0.0;
+                let factor = if exact { read / counted } else { 1.0 };
+                (
+                    pipeline,
+                    Correction {
+                        factor,
+                        exact,
+                        queued,
+                    },
+                )
+            });
+        corrections.collect()
+    }
+}
+
+/// By how much the counters of a pipeline are off, and whether records wait outside of it.
+struct Correction {
+    factor: f64,
+    /// Whether the factor is known, not assumed to be 1.
+    exact: bool,
+    queued: bool,
+}
+
+/// Vertices that are connected get the same number.
+fn pipelines(job: &JobState, rates: &JobRates) -> Vec<usize> {
+    let mut parent: Vec<usize> = (0..job.vertices.len()).collect();
+    fn root(parent: &mut [usize], mut at: usize) -> usize {
+        while parent[at] != at {
+            parent[at] = parent[parent[at]];
+            at = parent[at];
+        }
+        at
+    }
+    for edge in &rates.edges {
+        let (a, b) = (root(&mut parent, edge.from), root(&mut parent, edge.to));
+        parent[a.max(b)] = a.min(b);
+    }
+    (0..parent.len()).map(|at| root(&mut parent, at)).collect()
+}
+
+/// What a snapshot shows of one vertex.
+struct Seen<'a> {
+    vertex: &'a VertexState,
+    caches: &'a [&'a CacheState],
+    records_per_s: f64,
+    queued: bool,
+    exact: bool,
+    target_per_s: Option<f64>,
+    at_ms: u64,
+}
+
+// === impl VertexModel ===
+
+impl VertexModel {
+    /// A target that changes by less is the same.
+    const SAME_TARGET: f64 = 0.05;
+    /// A thread that works this share of its time never waits.
+    const SATURATED: f64 = 0.98;
+    const KEPT_VISITS: usize = 16;
+    /// Scatter assumed of busy time, of rates under lag, and of the cost of state.
+    const BUSY_SCATTER: f64 = 0.1;
+    const SATURATED_SCATTER: f64 = 0.01;
+    pub(crate) const STATE_SCATTER: f64 = 0.15;
+    /// No visit counts for more than so many samples: workloads drift.
+    const MOST_SAMPLES: f64 = 240.0;
+
+    fn observe(&mut self, seen: &Seen<'_>) {
+        let Some(shape) = SubtaskShape::of(seen.vertex, seen.caches) else {
+            return;
+        };
+        if let Some(target) = seen.target_per_s {
+            let moved = (target - self.target_per_s).abs();
+            if moved > Self::SAME_TARGET * self.target_per_s.max(target) {
+                self.target_per_s = target;
+                self.target_since_ms = seen.at_ms;
+                self.samples_since_change = 0;
+            }
+        }
+        let loads: Option<Vec<f64>> = seen
+            .vertex
+            .subtasks
+            .iter()
+            .map(|s| s.busy.known())
+            .collect();
+        let Some(loads) = loads.filter(|l| l.len() == seen.vertex.parallelism as usize) else {
+            return;
+        };
+        let busiest = loads.iter().copied().fold(0.0, f64::max);
+        let mean = loads.iter().sum::<f64>() / loads.len() as f64;
+        if mean <= 0.0 {
+            return;
+        }
+        if self.visits.last().is_none_or(|v| !v.shape.is_same(&shape)) {
+            self.samples_since_change = 0;
+        }
+        self.samples_since_change += 1;
+        let saturated = busiest >= Self::SATURATED && seen.queued;
+        if busiest < Self::SATURATED || self.imbalance.samples == 0 {
+            self.imbalance.add(&loads);
+        }
+        let busy = if saturated {
+            1.0
+        } else {
+            mean * self.imbalance.factor()
+        };
+        let sample = Sample {
+            shape,
+            records_per_s: seen.records_per_s,
+            ln_seconds: (busy * f64::from(shape.parallelism) / seen.records_per_s).ln(),
+            exact: saturated && seen.exact,
+            threads: if saturated {
+                1.0
+            } else {
+                f64::from(shape.parallelism)
+            },
+            at_ms: seen.at_ms,
+        };
+        self.learn_state(seen, &sample);
+        self.learn_write(seen, &sample);
+        self.learn_seconds(&sample);
+    }
+
+    fn learn_state(&mut self, seen: &Seen<'_>, sample: &Sample) {
+        let Some(newer) = StateCost::measure(seen.caches, sample.records_per_s) else {
+            return;
+        };
+        match &mut self.state {
+            Some(state) if state.parallelism == newer.parallelism => {
+                let at = |s: &StateCost| {
+                    s.at(sample.shape.parallelism, sample.shape.cache_bytes)
+                        .max(1e-12)
+                };
+                self.state_scatter
+                    .add((at(&newer) / at(state)).ln().powi(2));
+                state.average(&newer);
+            }
+            state => *state = Some(newer),
+        }
+    }
+
+    fn learn_write(&mut self, seen: &Seen<'_>, sample: &Sample) {
+        let paths: Option<Vec<_>> = seen.caches.iter().map(|c| c.write_path.as_ref()).collect();
+        let Some(paths) = paths.filter(|p| !p.is_empty()) else {
+            return;
+        };
+        let sum = |value: fn(&crate::WritePath) -> &crate::Measured| {
+            paths.iter().map(|p| value(p).known()).sum::<Option<f64>>()
+        };
+        let (Some(flushed), Some(compacted), Some(stalled)) = (
+            sum(|p| &p.flushed_bytes_per_second),
+            sum(|p| &p.compacted_bytes_per_second),
+            sum(|p| &p.stalled),
+        ) else {
+            return;
+        };
+        if flushed <= 0.0 {
+            return;
+        }
+        let newer = WriteCost {
+            parallelism: sample.shape.parallelism,
+            write_buffer_bytes: sample.shape.write_buffer_bytes,
+            stall_seconds: stalled / sample.records_per_s,
+            amplification: compacted / flushed,
+            samples: 1,
+        };
+        let same = |w: &WriteCost| {
+            w.parallelism == newer.parallelism && w.write_buffer_bytes == newer.write_buffer_bytes
+        };
+        match &mut self.write {
+            Some(write) if same(write) => {
+                write.samples += 1;
+                let weight = 1.0 / f64::from(write.samples.min(60));
+                write.stall_seconds += (newer.stall_seconds - write.stall_seconds) * weight;
+                write.amplification += (newer.amplification - write.amplification) * weight;
+            }
+            write => *write = Some(newer),
+        }
+    }
+
+    fn learn_seconds(&mut self, sample: &Sample) {
+        let known = self
+            .visits
+            .iter()
+            .position(|v| v.shape.is_same(&sample.shape));
+        // The prediction is judged where it was one: at a shape never measured before.
+        let predicted = match known {
+            None => Predictor::new(self, sample.at_ms).map(|p| p.seconds(&sample.shape)),
+            Some(_) => None,
+        };
+        let variance = match sample.exact {
+            true => self.saturated_scatter.variance(Self::SATURATED_SCATTER),
+            // The loads of several threads scatter on their own.
+            false => self.busy_scatter.variance(Self::BUSY_SCATTER) / sample.threads,
+        };
+        if let Some(predicted) = predicted {
+            let off = sample.ln_seconds - predicted.ln_seconds;
+            self.surprise
+                .add(off / (predicted.variance + variance).sqrt());
+        }
+        let mut visit = match known {
+            Some(at) => self.visits.remove(at),
+            None => Visit {
+                shape: sample.shape,
+                ln_seconds: sample.ln_seconds,
+                weight: 0.0,
+                last_ms: sample.at_ms,
+            },
+        };
+        let off = sample.ln_seconds - visit.ln_seconds;
+        if visit.weight > 0.0 {
+            let before = 1.0 / visit.weight;
+            // Of the mean the deviation is known already; what exceeds it is scatter.
+            let square = off * off * variance / (variance + before);
+            match sample.exact {
+                true => self.saturated_scatter.add(square),
+                false => self.busy_scatter.add(square * sample.threads),
+            }
+        }
+        let most = (Self::MOST_SAMPLES / variance).max(visit.weight);
+        visit.weight = (visit.weight + 1.0 / variance).min(most);
+        visit.ln_seconds += off / (visit.weight * variance);
+        visit.last_ms = sample.at_ms;
+        self.visits.push(visit);
+        if self.visits.len() > Self::KEPT_VISITS {
+            self.visits.remove(0);
+        }
+        if known.is_none() {
+            let parallelism = sample.shape.parallelism;
+            if self.imbalance.sums.len() != parallelism as usize {
+                self.imbalance = Imbalance::default();
+            }
+        }
+    }
+}
+
+// === impl SubtaskShape ===
+
+impl SubtaskShape {
+    /// The shape of a vertex; absent while not every subtask has reported its caches.
+    pub(crate) fn of(vertex: &VertexState, caches: &[&CacheState]) -> Option<Self> {
+        let parallelism = vertex.parallelism;
+        if parallelism == 0 || !caches.len().is_multiple_of(parallelism as usize) {
+            return None;
+        }
+        // Sizes just changed: counters of the window belong to the old ones.
+        if caches
+            .iter()
+            .any(|c| c.parallelism != parallelism || c.window.is_none())
+        {
+            return None;
+        }
+        let per_subtask = |bytes: fn(&CacheState) -> u64| {
+            caches.iter().map(|c| bytes(c) as f64).sum::<f64>() / f64::from(parallelism)
+        };
+        Some(Self {
+            parallelism,
+            cache_bytes: per_subtask(|c| c.capacity_bytes),
+            write_buffer_bytes: per_subtask(|c| {
+                c.write_path.as_ref().map_or(0, |w| w.buffer_bytes)
+            }),
+        })
+    }
+}

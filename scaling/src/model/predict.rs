@@ -1,0 +1,194 @@
+//! Seconds per record at a shape, with the variance of that prediction.
+//!
+//! Every visit predicts on its own: what was measured there, times the ratio the formula gives between both shapes. The farther
+//! away, the larger the variance: with the part of the time that depends on memory, with every doubling of the parallelism, and
+//! with age. The predictions are combined by their variances.
+
+use super::{SubtaskShape, VertexModel, Visit, WriteCost};
+
+/// Logarithm of seconds per record of one instance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Seconds {
+    pub ln_seconds: f64,
+    pub variance: f64,
+}
+
+/// Predictions from one model at one moment.
+pub(crate) struct Predictor<'a> {
+    model: &'a VertexModel,
+    now_ms: u64,
+    /// Seconds per record that depend on nothing we can choose.
+    cpu_seconds: f64,
+    /// By how much the state's cost is really larger than measured, found from visits with different bytes.
+    state_gain: f64,
+    /// Relative variance of the state's cost.
+    state_variance: f64,
+    /// Variance of one doubling of the parallelism.
+    doubling_variance: f64,
+}
+
+// === impl Predictor ===
+
+impl<'a> Predictor<'a> {
+    /// Instances share disks, memory bandwidth and network: with every doubling a record takes so much longer, give or take.
+    /// (Gunther's law of scalability, linear at the scales a job moves in.)
+    pub(crate) const PER_DOUBLING: f64 = 0.05;
+    const PER_DOUBLING_DEVIATION: f64 = 0.04;
+    /// A curve measured at one parallelism says less of another: keys are not as uniform as rescaling it assumes. Per doubling.
+    const RESCALED_DEVIATION: f64 = 0.15;
+    /// Even a perfect curve does not know what the block cache cannot see: the operating system's cache, the disk's queue.
+    const STATE_DEVIATION: f64 = 0.05;
+    /// Workloads drift: a measurement an hour old is off by as much.
+    const DRIFT_PER_HOUR: f64 = 0.02;
+    /// Share of the time that is always CPU, whatever the state's cost is measured to be.
+    const LEAST_CPU: f64 = 0.02;
+    /// Band quantile: half of a 90 % band over the deviation.
+    const BAND: f64 = 1.645;
+
+    /// Absent before anything was measured.
+    pub fn new(model: &'a VertexModel, now_ms: u64) -> Option<Self> {
+        let present = model.visits.last()?;
+        let widening = model.surprise.widening().powi(2);
+        let mut predictor = Self {
+            model,
+            now_ms,
+            cpu_seconds: 0.0,
+            state_gain: 1.0,
+            state_variance: 0.0,
+            doubling_variance: Self::PER_DOUBLING_DEVIATION.powi(2) * widening,
+        };
+        if let Some(state) = &model.state {
+            let one = model
+                .state_scatter
+                .variance(VertexModel::STATE_SCATTER)
+                .max((state.half_band / Self::BAND).powi(2));
+            let known = Self::STATE_DEVIATION.powi(2) + one / f64::from(state.samples);
+            let (gain, variance) = predictor.calibrate(present, known * widening);
+            predictor.state_gain = gain;
+            predictor.state_variance = variance;
+        }
+        let rest = present.ln_seconds.exp() - predictor.memory_seconds(&present.shape);
+        predictor.cpu_seconds = rest.max(Self::LEAST_CPU * present.ln_seconds.exp());
+        Some(predictor)
+    }
+
+    /// The prediction for a shape.
+    pub fn seconds(&self, shape: &SubtaskShape) -> Seconds {
+        let here = self.formula(shape);
+        let (mut sum, mut weight) = (0.0, 0.0);
+        for visit in &self.model.visits {
+            let ratio = (here / self.formula(&visit.shape)).ln();
+            let doublings =
+                (f64::from(shape.parallelism) / f64::from(visit.shape.parallelism)).log2();
+            let hours = self.now_ms.saturating_sub(visit.last_ms) as f64 / 3.6e6;
+            let variance = 1.0 / visit.weight
+                + self.ratio_variance(shape, &visit.shape) * ratio * ratio
+                + self.doubling_variance * doublings * doublings
+                + (Self::DRIFT_PER_HOUR * hours).powi(2);
+            sum += (visit.ln_seconds + ratio + Self::PER_DOUBLING * doublings) / variance;
+            weight += 1.0 / variance;
+        }
+        Seconds {
+            ln_seconds: sum / weight,
+            variance: 1.0 / weight,
+        }
+    }
+
+    /// Deviation of the part of a prediction that trying other bytes would make certain.
+    pub fn memory_deviation(&self, shape: &SubtaskShape) -> f64 {
+        let here = self.formula(shape);
+        let off = |visit: &Visit| {
+            let ratio = (here / self.formula(&visit.shape)).ln();
+            self.ratio_variance(shape, &visit.shape).sqrt() * ratio.abs()
+        };
+        let offs = self.model.visits.iter().map(off);
+        offs.fold(f64::INFINITY, f64::min)
+    }
+
+    /// Deviation of what was measured at the present shape.
+    pub fn present_deviation(&self) -> f64 {
+        let present = self.model.visits.last();
+        present.map_or(f64::INFINITY, |v| v.weight.recip().sqrt())
+    }
+
+    /// Whether bytes have anything to do with the time per record, as far as is known.
+    pub fn knows_memory(&self) -> bool {
+        self.model.state.is_some()
+    }
+
+    /// Relative variance of the ratio between two shapes by the formula.
+    fn ratio_variance(&self, a: &SubtaskShape, b: &SubtaskShape) -> f64 {
+        let Some(state) = &self.model.state else {
+            return 0.0;
+        };
+        let away = |shape: &SubtaskShape| {
+            (f64::from(shape.parallelism) / f64::from(state.parallelism))
+                .log2()
+                .abs()
+        };
+        self.state_variance + (Self::RESCALED_DEVIATION * away(a).max(away(b))).powi(2)
+    }
+
+    /// Seconds per record by the formula alone.
+    fn formula(&self, shape: &SubtaskShape) -> f64 {
+        self.cpu_seconds + self.memory_seconds(shape)
+    }
+
+    fn memory_seconds(&self, shape: &SubtaskShape) -> f64 {
+        let state = self.model.state.as_ref();
+        let state = state.map_or(0.0, |s| s.at(shape.parallelism, shape.cache_bytes));
+        let write = self.model.write.as_ref().map_or(0.0, |w| w.at(shape));
+        self.state_gain * state + write
+    }
+
+    /// The state's cost is measured by other instruments than the whole. Two visits at one parallelism with different bytes tell
+    /// by how much they differ: recalibrates the term and returns (gain, variance).
+    fn calibrate(&self, present: &Visit, variance: f64) -> (f64, f64) {
+        let Some(state) = &self.model.state else {
+            return (1.0, 0.0);
+        };
+        let cost = |v: &Visit| state.at(v.shape.parallelism, v.shape.cache_bytes);
+        let (mut sum, mut weight) = (1.0 / variance, 1.0 / variance);
+        let others = self.model.visits.iter().filter(|v| {
+            v.shape.parallelism == present.shape.parallelism
+                && v.shape.write_buffer_bytes == present.shape.write_buffer_bytes
+        });
+        for other in others {
+            let by_formula = cost(other) - cost(present);
+            if by_formula == 0.0 {
+                continue;
+            }
+            let [there, here] = [other, present].map(|v| v.ln_seconds.exp());
+            let error = there * there / other.weight + here * here / present.weight;
+            let gain = (there - here) / by_formula;
+            let variance =
+                error / (by_formula * by_formula) + Self::STATE_DEVIATION.powi(2) * gain * gain;
+            if gain > 0.0 && variance.is_finite() && variance > 0.0 {
+                sum += gain / variance;
+                weight += 1.0 / variance;
+            }
+        }
+        let gain = sum / weight;
+        (gain, 1.0 / weight / (gain * gain))
+    }
+}
+
+// === impl WriteCost ===
+
+impl WriteCost {
+    /// RocksDB's levels grow by ten; each rewrites a byte about five times.
+    const LEVEL_RATIO: f64 = 10.0;
+
+    /// Stalled seconds per record with these write buffers: they are in proportion to what compaction writes, and that falls with
+    /// the number of levels between write buffer and data (O'Neil et al., 1996).
+    pub(crate) fn at(&self, shape: &SubtaskShape) -> f64 {
+        let now = self.write_buffer_bytes * f64::from(self.parallelism);
+        let then = shape.write_buffer_bytes * f64::from(shape.parallelism);
+        if self.amplification <= 0.0 || now <= 0.0 || then <= 0.0 {
+            return self.stall_seconds;
+        }
+        let levels = (then / now).log(Self::LEVEL_RATIO);
+        let amplification = (self.amplification - levels * Self::LEVEL_RATIO / 2.0).max(0.0);
+        self.stall_seconds * amplification / self.amplification
+    }
+}
