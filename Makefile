@@ -21,7 +21,7 @@ MEASURED ?= ../shared/data/nexmark-memory-parallelism.csv
 # Runs with noise of each scenario.
 SEEDS ?= 3
 
-.PHONY: simulate-study help build jar demo test unit e2e bench lint dist clean flink flink2 prerequisites prometheus
+.PHONY: simulate-study help build jar demo test unit e2e bench accuracy lint dist clean flink flink2 prerequisites prometheus
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -70,6 +70,11 @@ bench: ## time the hook's rejected path, the estimator and the event generator, 
 
 simulate-study: ## compare the scaling policies on MEASURED=FILE.csv in the simulator (SEEDS=3), as in docs/simulator.md
 	cargo run --release --locked -p weir-scaling --example simulate_study -- $(MEASURED) $(SEEDS)
+
+accuracy: ## measure the curves of `weir mrc` beside libCacheSim, write docs/accuracy.md (ACCURACY_SCALE=1)
+	cargo build --release --locked -p weir-controller
+	cargo build --release --locked -p weir-mrc --example synthetic_trace
+	python3 scripts/accuracy --weir $(TARGET)/release/weir --generator $(TARGET)/release/examples/synthetic_trace
 
 lint: ## formatting, clippy, shellcheck where installed
 	cargo fmt --all --check

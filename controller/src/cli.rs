@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::{Args, Parser, Subcommand};
 
+use crate::mrc::MrcArgs;
 use crate::option_profiles::OptionsCommand;
 use crate::raw_settings::RawSettings;
 use crate::settings::{Settings, base_url};
@@ -35,6 +36,8 @@ pub enum Command {
     Options(OptionsCommand),
     /// Run policies against a scenario in virtual time.
     Simulate(SimulateArgs),
+    /// Measure the miss ratio curve of a recorded trace of block look-ups.
+    Mrc(Box<MrcArgs>),
 }
 
 /// Arguments of `weir run`.

@@ -7,7 +7,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 use weir_controller::cli::{Cli, Command};
-use weir_controller::{Failure, advise, daemon, option_profiles, simulate, top};
+use weir_controller::{Failure, advise, daemon, mrc, option_profiles, simulate, top};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -53,6 +53,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         }
         Command::Options(command) => option_profiles::execute(command, &mut io::stdout()),
         Command::Simulate(args) => simulate::run(&args.options(), &mut io::stdout()),
+        Command::Mrc(args) => mrc::mrc(&args, &mut io::stdout()),
     }
 }
 

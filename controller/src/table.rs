@@ -170,7 +170,8 @@ fn advice_for(tm: &TaskManagerPlan) -> String {
     text
 }
 
-fn new_table(header: &[&str]) -> Table {
+/// A table without lines around it.
+pub(crate) fn new_table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(header.to_vec());
@@ -178,7 +179,7 @@ fn new_table(header: &[&str]) -> Table {
 }
 
 /// The table with its numbers to the right, a line each.
-fn render(mut table: Table, numbers: std::ops::Range<usize>) -> String {
+pub(crate) fn render(mut table: Table, numbers: std::ops::Range<usize>) -> String {
     for index in numbers {
         if let Some(column) = table.column_mut(index) {
             column.set_cell_alignment(CellAlignment::Right);

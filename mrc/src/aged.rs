@@ -191,6 +191,12 @@ impl AgedBookings {
         (-f64::from(self.tick - tick) / f64::from(TICKS_PER_HALF_LIFE)).exp2()
     }
 
+    /// Whether the present tick is over by then.
+    #[inline]
+    pub(crate) fn ends_before(&self, now: Duration) -> bool {
+        now >= self.next_tick_at
+    }
+
     /// Moves time forward; true if a new tick began. Time that runs backwards stands still.
     #[inline]
     pub(crate) fn advance(&mut self, now: Duration) -> bool {

@@ -103,6 +103,10 @@ impl Estimator {
     /// Takes in any look-up, where every one is told: counts it, and observes it if it is sampled. No other count need be told.
     #[inline]
     pub fn look_up(&mut self, access: &Access, capacity_bytes: u64, now: Duration) {
+        if self.aged.ends_before(now) {
+            self.publish_told();
+            self.advance(now);
+        }
         self.told.0 += u64::from(access.counted);
         self.told.1 += u64::from(access.counted && access.outcome == Outcome::Miss);
         let class = class_of(access.charge_bytes);
@@ -262,13 +266,21 @@ impl Estimator {
         self.calibration.solve(self.aged.miss_scale());
     }
 
-    /// Brings counts and weights up to date before a reading.
-    fn settle(&mut self, now: Duration) {
-        self.advance(now);
+    /// Books the look-ups told one by one, at the age of the present tick: before it ends, or they would count as young ones.
+    fn publish_told(&mut self) {
         let (lookups, misses) = self.told;
         if lookups > 0 {
-            self.set_exact(lookups, (misses > 0).then_some(misses), now);
+            self.set_exact(lookups, (misses > 0).then_some(misses), Duration::ZERO);
         }
+    }
+
+    /// Brings counts and weights up to date before a reading.
+    fn settle(&mut self, now: Duration) {
+        if self.aged.ends_before(now) {
+            self.publish_told();
+        }
+        self.advance(now);
+        self.publish_told();
         if self.distinct.is_some() {
             self.pack();
         }

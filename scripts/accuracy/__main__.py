@@ -1,0 +1,68 @@
+"""Measures how accurate and fast `weir mrc` is, beside libCacheSim, and writes docs/accuracy.md.
+
+    python3 scripts/accuracy --weir target/release/weir --generator target/release/examples/synthetic_trace
+
+It can be interrupted: what was measured is kept in the cache (${XDG_CACHE_HOME:-~/.cache}/weir/accuracy) and not measured again, unless
+the program has changed. ACCURACY_SCALE scales the length of the long traces (1: 10,000,000 accesses), ACCURACY_SEEDS and
+ACCURACY_BAND_SEEDS the choices of samples (5 and 20).
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+import page
+from peer import VERSION, Peer
+from runs import Runs
+from studies import SAMPLES, Studies
+from traces import Traces
+
+FULL = 10_000_000
+
+
+def main():
+    root = Path(__file__).resolve().parents[2]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weir", required=True, help="the program")
+    parser.add_argument("--generator", required=True, help="the example `synthetic_trace` of weir-mrc")
+    parser.add_argument("--page", type=Path, default=root / "docs/accuracy.md", help="the page to write")
+    arguments = parser.parse_args()
+
+    scale = float(os.environ.get("ACCURACY_SCALE", "1"))
+    seeds = int(os.environ.get("ACCURACY_SEEDS", "5"))
+    band_seeds = int(os.environ.get("ACCURACY_BAND_SEEDS", "20"))
+    if not (0.01 <= scale <= 10 and seeds >= 1 and band_seeds >= seeds):
+        parser.error("ACCURACY_SCALE must be 0.01 to 10, ACCURACY_SEEDS 1 or more, ACCURACY_BAND_SEEDS as many or more")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weir/accuracy"
+    cache.mkdir(parents=True, exist_ok=True)
+
+    pictures = arguments.page.parent / "accuracy"
+    pictures.mkdir(parents=True, exist_ok=True)
+    peer = Peer(cache)
+    traces = Traces(cache, arguments.generator, int(FULL * scale))
+    runs = Runs(cache / "results.json", arguments.weir)
+    studies = Studies(runs, traces, peer, seeds, band_seeds, pictures)
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    figures = {
+        "peer": studies.against_the_peer(),
+        "short": studies.short(),
+        "shapes": studies.shapes_of_caches(),
+        "young": studies.young(),
+        "drift": studies.drift(),
+    }
+    about = {
+        "peer_version": VERSION,
+        "samples": SAMPLES,
+        "accesses": traces.accesses,
+        "scale": scale,
+        "seeds": seeds,
+        "load": f"Other programs ran beside: the load was {load:.1f} per core." if load > 0.5 else "The machine was otherwise idle.",
+        "missing": peer.missing or "libCacheSim was built from its source package, checked by SHA-256.",
+    }
+    choices = (Path(__file__).parent / "choices.md").read_text()
+    arguments.page.write_text(page.page(figures, about, choices))
+    print(arguments.page)
+
+
+if __name__ == "__main__":
+    main()
