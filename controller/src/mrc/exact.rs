@@ -72,13 +72,13 @@ impl Exact {
     #[must_use]
     pub fn miss_ratios(&mut self, sizes: &[u64]) -> Vec<f64> {
         if self.shape == CacheShape::IDEAL {
-            self.from_distances(sizes)
+            self.of_the_stack(sizes)
         } else {
             self.simulated(sizes)
         }
     }
 
-    fn from_distances(&mut self, sizes: &[u64]) -> Vec<f64> {
+    fn of_the_stack(&mut self, sizes: &[u64]) -> Vec<f64> {
         let latest = self.distances.last().map_or(Weight(0.0), |(_, w)| *w);
         self.distances
             .sort_unstable_by_key(|(distance, _)| *distance);
