@@ -69,7 +69,7 @@ pub async fn advise(
         let advice = Advice {
             snapshot: &snapshot,
             plan: &plan,
-            sentences: sentences(&plan),
+            sentences: table::sentences(&plan),
         };
         serde_json::to_string_pretty(&advice).map_err(|e| Failure::Failed(e.into()))?
     } else {
@@ -88,13 +88,4 @@ async fn poll(client: &AgentClient, urls: &[String], fleet: &mut Fleet) -> anyho
         fleet.record(url, Ok(report));
     }
     Ok(())
-}
-
-fn sentences(plan: &Plan) -> Vec<String> {
-    let of_tm = |tm: &weir_scaling::TaskManagerPlan| {
-        let caches: Vec<_> = tm.caches.iter().map(ToString::to_string).collect();
-        let rejected: Vec<_> = tm.rejected.iter().map(ToString::to_string).collect();
-        [vec![tm.to_string()], caches, rejected].concat()
-    };
-    plan.task_managers.iter().flat_map(of_tm).collect()
 }

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::mrc::MrcArgs;
 use crate::option_profiles::OptionsCommand;
+use crate::decide::DecideArgs;
 use crate::raw_settings::RawSettings;
 use crate::settings::{Settings, base_url};
 use crate::simulate::SimulateOptions;
@@ -29,6 +30,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Look at agents once and print what would be done; changes nothing.
     Advise(AdviseArgs),
+    /// Decide on files: recorded dataflows, or a snapshot.
+    Decide(DecideArgs),
     /// Show a controller's live table.
     Top(TopArgs),
     /// List, check and explain RocksDB option profiles.
@@ -66,7 +69,7 @@ pub struct AdviseArgs {
     /// Time over which lookups are counted [default: 10s].
     #[arg(long, value_name = "TIME")]
     pub window: Option<String>,
-    /// `weir` or `static` [default: weir].
+    /// `weir`, `ds2`, `justin`, `a4s`, `static`, ... [default: all of them side by side].
     #[arg(long, value_name = "NAME")]
     pub policy: Option<String>,
     /// Print snapshot, plan and reasons as JSON.

@@ -15,6 +15,7 @@ pub mod clock;
 pub mod cycle;
 pub mod daemon;
 pub mod discovery;
+pub mod decide;
 pub mod duration;
 pub mod effect;
 pub mod fleet;

@@ -22,7 +22,7 @@ pub struct RawSettings {
     /// What may be changed: `resize`; nothing by default, or with `advise`.
     #[arg(long, value_name = "ACTION", value_delimiter = ',')]
     pub act: Option<Vec<String>>,
-    /// `weir` or `static` [default: weir].
+    /// `weir`, `ds2`, `justin`, `justin-as-published`, `a4s`, `a4s-as-published` or `static` [default: weir].
     #[arg(long, value_name = "NAME")]
     pub policy: Option<String>,
     /// Time from poll to poll [default: 5s].

@@ -244,7 +244,7 @@ mod tests {
         assert!(error_of("interval = \"5\"").starts_with("interval: `5` is not a duration"));
         assert!(error_of("interval = \"0s\"").contains("longer than zero"));
         assert!(error_of("act = [\"rescale\"]").contains("write `resize`"));
-        assert!(error_of("policy = \"ds3\"").contains("weir, static"));
+        assert!(error_of("policy = \"ds3\"").contains("weir, ds2"));
         assert!(error_of("listen = \"here\"").contains("IP:PORT"));
         assert!(error_of("agent = [\"10.0.0.1:9260\"]").contains("http://HOST:PORT"));
         assert!(error_of("flink = \"https://x\"").contains("only http"));

@@ -1,7 +1,13 @@
 //! Tables for people: the live status and the advice.
 
+mod job;
+
+pub use job::side_by_side;
+
 use comfy_table::{CellAlignment, Table, presets};
-use weir_scaling::{Bytes, CacheReason, Percent, Plan, PredictedRatio, Seconds, TaskManagerPlan};
+use weir_scaling::{
+    Bytes, CacheReason, JobPlan, Percent, Plan, PredictedRatio, Seconds, TaskManagerPlan,
+};
 
 use crate::status::{AgentStatus, CacheStatus, Status};
 
@@ -124,11 +130,29 @@ fn row(cache: &CacheStatus, agent: &AgentStatus, now_ms: u64) -> Vec<String> {
 /// A plan as text: a table and the sentences behind it.
 #[must_use]
 pub fn advice(plan: &Plan) -> String {
-    if plan.task_managers.is_empty() {
+    if plan.task_managers.is_empty() && plan.jobs.is_empty() {
         return "no agent has reported".to_owned();
     }
-    let texts: Vec<String> = plan.task_managers.iter().map(advice_for).collect();
+    let texts = plan.task_managers.iter().map(advice_for);
+    let texts: Vec<String> = texts.chain(plan.jobs.iter().map(job::job)).collect();
     texts.join("\n")
+}
+
+/// A plan as sentences.
+#[must_use]
+pub fn sentences(plan: &Plan) -> Vec<String> {
+    let of_tm = |tm: &TaskManagerPlan| {
+        let caches: Vec<_> = tm.caches.iter().map(ToString::to_string).collect();
+        let rejected: Vec<_> = tm.rejected.iter().map(ToString::to_string).collect();
+        [vec![tm.to_string()], caches, rejected].concat()
+    };
+    let of_job = |job: &JobPlan| {
+        let vertices: Vec<_> = job.vertices.iter().map(ToString::to_string).collect();
+        let rejected: Vec<_> = job.rejected.iter().map(ToString::to_string).collect();
+        [vec![job.to_string()], vertices, rejected].concat()
+    };
+    let tms = plan.task_managers.iter().flat_map(of_tm);
+    tms.chain(plan.jobs.iter().flat_map(of_job)).collect()
 }
 
 fn advice_for(tm: &TaskManagerPlan) -> String {

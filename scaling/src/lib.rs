@@ -26,6 +26,7 @@ mod job_history;
 mod job_plan;
 mod job_reason;
 mod joint;
+mod job_sentence;
 mod justin;
 mod measured;
 mod model;
