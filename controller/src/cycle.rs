@@ -2,23 +2,28 @@
 
 mod carry_out;
 mod publish;
+mod shape;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use weir_scaling::{Guard, JobState, OperatorKey, Plan, Policy, Snapshot, TaskManagerPlan};
+use weir_scaling::{
+    Guard, JobState, Measured, OperatorKey, Plan, Policy, SlotState, Snapshot, TaskManagerPlan,
+};
 
 use crate::act::{ActResult, Outcome};
 use crate::agent_client::AgentClient;
 use crate::clock::now_ms;
+use crate::counters::CounterLog;
 use crate::effect::{PendingEffect, RealisedEffect};
 use crate::flink::FlinkClient;
 use crate::history::{HistoryFile, Line};
 use crate::memory::{Memory, Resume};
 use crate::metrics::PredictionKind;
 use crate::observe::snapshot;
+use crate::rescale::RescaleOutcome;
 use crate::server::Shared;
 use crate::settings::Settings;
 use crate::status::{ActStatus, ChangeStatus, Counters};
@@ -34,6 +39,12 @@ pub struct Cycle {
     history: Option<HistoryFile>,
     memory: Memory,
     jobs: Option<Vec<JobState>>,
+    job_counters: CounterLog,
+    slots: Option<SlotState>,
+    slots_by_tm: BTreeMap<String, u32>,
+    restart_seconds: BTreeMap<String, f64>,
+    rescaling: Option<shape::Rescaling>,
+    last_rescales: BTreeMap<String, RescaleOutcome>,
     jobs_read: Option<Instant>,
     flink_error: Option<String>,
     pending: BTreeMap<String, PendingEffect>,
@@ -62,12 +73,18 @@ impl Cycle {
             client: AgentClient::new(settings.timeout, settings.agent_token.clone())?,
             flink: flink.transpose()?,
             policy: settings.policy.build(settings.limits),
-            guard: Guard::new(settings.limits),
+            guard: Guard::new(settings.limits).with_job_limits(settings.job_limits.clone()),
             settings,
             shared,
             history,
             memory,
             jobs: None,
+            job_counters: CounterLog::default(),
+            slots: None,
+            slots_by_tm: BTreeMap::new(),
+            restart_seconds: BTreeMap::new(),
+            rescaling: None,
+            last_rescales: BTreeMap::new(),
             jobs_read: None,
             flink_error: None,
             pending: BTreeMap::new(),
@@ -83,7 +100,7 @@ impl Cycle {
         let began = Instant::now();
         self.poll_agents().await;
         self.poll_flink().await;
-        let snapshot = {
+        let mut snapshot = {
             let fleet = self.shared.fleet.lock();
             let jobs = self.jobs.as_deref();
             snapshot(
@@ -94,12 +111,18 @@ impl Cycle {
                 now_ms(),
             )
         };
+        snapshot.terms = self.settings.terms;
+        snapshot.slots = self.slots;
+        for tm in &mut snapshot.task_managers {
+            tm.slots = self.slots_by_tm.get(&tm.tm_id).copied();
+        }
         let alive = snapshot.task_managers.iter().flat_map(|tm| &tm.caches);
         self.memory
             .touch(alive.map(|c| &c.operator), snapshot.at_ms);
         self.judge(&snapshot);
         let plan = self.decide(&snapshot);
         self.act(&snapshot, &plan).await;
+        self.act_on_jobs(&snapshot, &plan).await;
         self.counters.cycles += 1;
         self.publish(&snapshot, &plan);
         self.shared.metrics.observe_cycle(began.elapsed());
@@ -151,12 +174,24 @@ impl Cycle {
             return;
         }
         self.jobs_read = Some(Instant::now());
-        match flink.jobs().await {
-            Ok(jobs) => {
+        match flink.read().await {
+            Ok(mut reading) => {
                 if self.flink_error.take().is_some() {
                     tracing::info!("Flink answers again");
                 }
-                self.jobs = Some(jobs);
+                for (job, vertex, counters) in reading.counters {
+                    let window = self.settings.windows.load;
+                    self.job_counters.push(&job, &vertex, counters, window);
+                }
+                self.job_counters.retain(&reading.jobs);
+                for job in &mut reading.jobs {
+                    self.job_counters.fill(job);
+                    let seconds = self.restart_seconds.get(&job.job_id).copied();
+                    job.restart_seconds = Measured::reported(seconds);
+                }
+                self.slots = reading.slots;
+                self.slots_by_tm = reading.slots_by_tm;
+                self.jobs = Some(reading.jobs);
             }
             Err(error) => {
                 let error = format!("{error:#}");
@@ -165,6 +200,7 @@ impl Cycle {
                 }
                 self.flink_error = Some(error);
                 self.jobs = None;
+                self.slots = None;
             }
         }
     }
@@ -217,6 +253,7 @@ impl Cycle {
         let history = self.memory.history();
         let review = |plan| self.guard.review(plan, snapshot, history);
         let mut plan = review(self.policy.decide(snapshot, history));
+        self.spread_memory(snapshot, &mut plan);
         let mut restorations = review(Plan::new("restore", restorations)).task_managers;
         plan.task_managers
             .retain(|p| restorations.iter().all(|r| r.tm_id != p.tm_id));

@@ -40,10 +40,9 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()>) -> Result<(
     })?;
     let address = listener.local_addr().context("listener")?;
     let shared = Arc::new(shared(&settings)?);
-    let acting = if settings.may_resize() {
-        "resizes"
-    } else {
-        "advises only"
+    let acting = match act_names(&settings).join(" and ") {
+        acts if acts.is_empty() => "advises only".to_owned(),
+        acts => format!("may {acts}"),
     };
     let policy = &shared.status.lock().policy.clone();
     tracing::info!("controller listens on http://{address}, policy {policy}, {acting}");
@@ -141,6 +140,7 @@ fn shared(settings: &Settings) -> anyhow::Result<Shared> {
         jobs: None,
         agents: Vec::new(),
         counters: Counters::default(),
+        shapes: Vec::new(),
     };
     Ok(Shared {
         fleet: Mutex::new(fleet),

@@ -1,13 +1,16 @@
-//! Reads jobs, vertices, attempts and restarts from Flink's REST API.
+//! Reads jobs, their topology and counters, slots and restarts from Flink's REST API.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use weir_scaling::{JobState, Measured, VertexState};
+use serde_json::Value;
+use weir_scaling::{Edge, JobState, Measured, SlotState, VertexState};
 
 use crate::agent_client::innermost;
+use crate::counters::{SourceCounters, SubtaskCounters, VertexCounters};
 
 /// A client of one Flink cluster.
 #[derive(Debug, Clone)]
@@ -28,9 +31,65 @@ struct JobEntry {
     state: String,
 }
 
+/// What was read of the cluster.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// Its jobs, without rates.
+    pub jobs: Vec<JobState>,
+    /// Counters by job and vertex id.
+    pub counters: Vec<(String, String, VertexCounters)>,
+    /// Its slots.
+    pub slots: Option<SlotState>,
+    /// Slots of each TaskManager.
+    pub slots_by_tm: BTreeMap<String, u32>,
+}
+
 #[derive(Deserialize)]
 struct JobDetails {
     vertices: Vec<VertexEntry>,
+    #[serde(default)]
+    timestamps: BTreeMap<String, i64>,
+    #[serde(default)]
+    now: i64,
+    plan: Plan,
+}
+
+#[derive(Deserialize)]
+struct Plan {
+    #[serde(default)]
+    nodes: Vec<PlanNode>,
+}
+
+#[derive(Deserialize)]
+struct PlanNode {
+    id: String,
+    #[serde(default)]
+    inputs: Vec<PlanInput>,
+}
+
+#[derive(Deserialize)]
+struct PlanInput {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct ClusterOverview {
+    #[serde(rename = "slots-total")]
+    total: u32,
+    #[serde(rename = "slots-available")]
+    free: u32,
+}
+
+#[derive(Deserialize)]
+struct TaskManagers {
+    taskmanagers: Vec<TaskManagerEntry>,
+}
+
+#[derive(Deserialize)]
+struct TaskManagerEntry {
+    id: String,
+    #[serde(rename = "slotsNumber")]
+    slots: u32,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +97,10 @@ struct VertexEntry {
     id: String,
     name: String,
     parallelism: u32,
+    #[serde(rename = "maxParallelism")]
+    max_parallelism: Option<u32>,
+    #[serde(rename = "slotSharingGroupId")]
+    slot_sharing_group: Option<String>,
     status: String,
 }
 
@@ -50,12 +113,24 @@ struct VertexDetails {
 struct SubtaskEntry {
     subtask: u32,
     attempt: u32,
+    /// NaN comes as text, so nothing is taken for granted.
+    #[serde(default)]
+    metrics: BTreeMap<String, Value>,
 }
 
 #[derive(Deserialize)]
 struct Metric {
     id: String,
     value: String,
+}
+
+#[derive(Deserialize)]
+struct AggregatedMetric {
+    id: String,
+    #[serde(default)]
+    sum: Option<f64>,
+    #[serde(default)]
+    max: Option<f64>,
 }
 
 // === impl FlinkClient ===
@@ -73,55 +148,147 @@ impl FlinkClient {
         })
     }
 
-    /// All jobs; those that have ended without their vertices.
-    pub async fn jobs(&self) -> anyhow::Result<Vec<JobState>> {
+    /// Everything there is to know; jobs that have ended without their vertices.
+    pub async fn read(&self) -> anyhow::Result<Reading> {
         let overview: Overview = self.get("/jobs/overview").await?;
-        let mut jobs = Vec::with_capacity(overview.jobs.len());
+        let mut reading = Reading::default();
         for entry in overview.jobs {
             let live = !Self::TERMINAL.contains(&entry.state.as_str());
-            jobs.push(JobState {
-                restarts: if live {
-                    self.restarts(&entry.jid).await
-                } else {
-                    None
-                },
-                vertices: if live {
-                    self.vertices(&entry.jid).await?
-                } else {
-                    Vec::new()
-                },
+            let mut job = JobState {
+                restarts: None,
+                vertices: Vec::new(),
                 job_id: entry.jid,
                 name: entry.name,
                 state: entry.state,
                 edges: Vec::new(),
                 restart_seconds: Measured::default(),
-            });
+            };
+            if live {
+                job.restarts = self.restarts(&job.job_id).await;
+                self.read_vertices(&mut job, &mut reading.counters).await?;
+            }
+            reading.jobs.push(job);
         }
-        Ok(jobs)
+        reading.slots = self.slots().await.ok();
+        if let Ok(answer) = self.get::<TaskManagers>("/taskmanagers").await {
+            let tms = answer.taskmanagers.into_iter();
+            reading.slots_by_tm = tms.map(|tm| (tm.id, tm.slots)).collect();
+        }
+        Ok(reading)
     }
 
-    async fn vertices(&self, job: &str) -> anyhow::Result<Vec<VertexState>> {
-        let details: JobDetails = self.get(&format!("/jobs/{job}")).await?;
-        let mut vertices = Vec::with_capacity(details.vertices.len());
+    async fn read_vertices(
+        &self,
+        job: &mut JobState,
+        counters: &mut Vec<(String, String, VertexCounters)>,
+    ) -> anyhow::Result<()> {
+        let details: JobDetails = self.get(&format!("/jobs/{}", job.job_id)).await?;
+        let running_since = details.timestamps.get("RUNNING").copied();
+        let running_since = running_since.filter(|at| *at > 0 && job.state == "RUNNING");
+        let running_for = running_since.and_then(|at| u64::try_from(details.now - at).ok());
+        let fed = |node: &PlanNode| {
+            let edge = |input: &PlanInput| Edge {
+                from: input.id.clone(),
+                to: node.id.clone(),
+                records_per_second: Measured::default(),
+            };
+            node.inputs.iter().map(edge).collect::<Vec<_>>()
+        };
+        job.edges = details.plan.nodes.iter().flat_map(fed).collect();
         for v in details.vertices {
-            vertices.push(VertexState {
-                attempts: self.attempts(job, &v.id).await,
+            let subtasks = self.subtasks(&job.job_id, &v.id).await;
+            let attempts = subtasks.as_ref();
+            let attempts = attempts.map(|all| all.iter().map(|s| s.attempt).collect());
+            let is_source = job.edges.iter().all(|e| e.to != v.id);
+            if let (Some(mut subtasks), Some(since)) = (subtasks, running_since) {
+                let source = self.named_metrics(&job.job_id, &v.id, &mut subtasks).await;
+                let read = VertexCounters {
+                    at: Instant::now(),
+                    running_since_ms: u64::try_from(since).unwrap_or(0),
+                    subtasks,
+                    source: source.filter(|_| is_source),
+                };
+                counters.push((job.job_id.clone(), v.id.clone(), read));
+            }
+            job.vertices.push(VertexState {
+                attempts,
                 id: v.id,
                 name: v.name,
                 parallelism: v.parallelism,
                 state: v.status,
+                max_parallelism: v.max_parallelism,
+                slot_sharing_group: v.slot_sharing_group,
+                running_for_ms: running_for,
                 ..VertexState::default()
             });
         }
-        Ok(vertices)
+        Ok(())
     }
 
-    /// Attempt numbers by subtask index; absent while the vertex is being redeployed and cannot be read.
-    async fn attempts(&self, job: &str, vertex: &str) -> Option<Vec<u32>> {
+    /// Counters by subtask index; absent while the vertex is being redeployed and cannot be read.
+    async fn subtasks(&self, job: &str, vertex: &str) -> Option<Vec<SubtaskCounters>> {
         let path = format!("/jobs/{job}/vertices/{vertex}");
         let mut details: VertexDetails = self.get(&path).await.ok()?;
         details.subtasks.sort_by_key(|s| s.subtask);
-        Some(details.subtasks.iter().map(|s| s.attempt).collect())
+        let counters = |entry: &SubtaskEntry| {
+            let counted = |name: &str| {
+                // `read-records-complete` and the like say whether the number is one.
+                let complete = entry.metrics.get(&format!("{name}-complete"));
+                let complete = complete.and_then(Value::as_bool).unwrap_or(true);
+                let value = entry.metrics.get(name).filter(|_| complete);
+                value.and_then(Value::as_f64).filter(|v| v.is_finite())
+            };
+            SubtaskCounters {
+                attempt: entry.attempt,
+                records_in: counted("read-records"),
+                records_out: counted("write-records"),
+                busy_ms: counted("accumulated-busy-time"),
+                idle_ms: counted("accumulated-idle-time"),
+                backpressured_ms: counted("accumulated-backpressured-time"),
+                state_get_seconds_p90: None,
+            }
+        };
+        Some(details.subtasks.iter().map(counters).collect())
+    }
+
+    /// What only metrics by name tell: records and backlog of a source, times of state reads where they are tracked.
+    async fn named_metrics(
+        &self,
+        job: &str,
+        vertex: &str,
+        subtasks: &mut [SubtaskCounters],
+    ) -> Option<SourceCounters> {
+        let path = format!("/jobs/{job}/vertices/{vertex}/subtasks/metrics");
+        let names: Vec<AggregatedMetric> = self.get(&path).await.ok()?;
+        let of_source = |id: &str, metric: &str| id.starts_with("Source__") && id.ends_with(metric);
+        let reads = |id: &str| id.ends_with("StateGetLatency_p90");
+        let pending = |id: &str| of_source(id, ".pendingRecords");
+        let records = |id: &str| of_source(id, ".numRecordsIn");
+        let wanted = names.iter().map(|n| n.id.as_str());
+        let wanted: Vec<&str> = wanted
+            .filter(|id| reads(id) || pending(id) || records(id))
+            .collect();
+        let mut source = SourceCounters::default();
+        if !wanted.is_empty() {
+            let query = [("get", wanted.join(",")), ("agg", "sum,max".to_owned())];
+            let url = reqwest::Url::parse_with_params(&format!("{}{path}", self.base), query);
+            let values: Vec<AggregatedMetric> = self.get_url(url.ok()?.as_str()).await.ok()?;
+            let sum = |wanted: &dyn Fn(&str) -> bool| {
+                let found = values.iter().filter(|v| wanted(&v.id)).map(|v| v.sum);
+                found.fold(None, |total, sum| Some(total.unwrap_or(0.0) + sum?))
+            };
+            source = SourceCounters {
+                records: sum(&records),
+                pending: sum(&pending),
+            };
+            // In nanoseconds, and the slowest of the vertex's states and subtasks.
+            let slowest = values.iter().filter(|v| reads(&v.id)).filter_map(|v| v.max);
+            let slowest = slowest.max_by(f64::total_cmp).map(|nanos| nanos / 1e9);
+            for subtask in subtasks {
+                subtask.state_get_seconds_p90 = slowest;
+            }
+        }
+        Some(source)
     }
 
     async fn restarts(&self, job: &str) -> Option<u64> {
@@ -142,10 +309,41 @@ impl FlinkClient {
         host.map_or(authority, |(host, _)| host).to_owned()
     }
 
-    /// Asks for `path` and reads the answer as JSON.
-    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+    /// The cluster's slots.
+    pub async fn slots(&self) -> anyhow::Result<SlotState> {
+        let ClusterOverview { total, free } = self.get("/overview").await?;
+        Ok(SlotState { total, free })
+    }
+
+    /// Sends a request that changes something; the answer, or null where it is empty.
+    pub async fn send(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<Value> {
         let url = format!("{}{path}", self.base);
-        let answer = self.http.get(&url).send().await;
+        let answer = self.http.request(method, &url).json(body).send().await;
+        let answer =
+            answer.map_err(|e| anyhow!("cannot reach Flink at {url}: {}", innermost(&e)))?;
+        let status = answer.status();
+        let text = answer.text().await.unwrap_or_default();
+        if !status.is_success() {
+            return Err(anyhow!(
+                "Flink answered {status} to {url}: {}",
+                first_line(&text)
+            ));
+        }
+        Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// Reads what is at a path.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.get_url(&format!("{}{path}", self.base)).await
+    }
+
+    async fn get_url<T: DeserializeOwned>(&self, url: &str) -> anyhow::Result<T> {
+        let answer = self.http.get(url).send().await;
         let answer = answer.map_err(|e| {
             let cause = innermost(&e);
             anyhow!(
@@ -160,4 +358,15 @@ impl FlinkClient {
         let unexpected = || format!("{url} did not answer what Flink's REST API answers there");
         answer.json().await.with_context(unexpected)
     }
+}
+
+/// Flink answers errors with whole stack traces; their beginning says what it is.
+fn first_line(text: &str) -> &str {
+    const LONGEST: usize = 300;
+    let line = text.split("\\n").next().unwrap_or_default();
+    let end = line
+        .char_indices()
+        .nth(LONGEST)
+        .map_or(line.len(), |(at, _)| at);
+    &line[..end]
 }

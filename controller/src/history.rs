@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use weir_scaling::{History, Plan, Snapshot};
+use weir_scaling::{History, Plan, ShapeChange, Snapshot};
 
 use crate::act::Outcome;
 use crate::effect::RealisedEffect;
 use crate::memory::{Memory, RememberedSize};
+use crate::rescale::RescaleOutcome;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,6 +63,17 @@ pub enum Line {
         decision: u64,
         /// What became of it.
         outcome: Outcome,
+    },
+    /// A change of a job's shape, and what became of it.
+    Shape {
+        /// When.
+        at_ms: u64,
+        /// Number of the decision.
+        decision: u64,
+        /// The change.
+        change: ShapeChange,
+        /// What became of it.
+        outcome: RescaleOutcome,
     },
     /// What a change really did.
     Effect {

@@ -46,8 +46,10 @@ fn execute(command: Command) -> Result<(), Failure> {
         }
         Command::Advise(args) => {
             let json = args.json;
+            let only = args.policy.is_some();
             let settings = args.settings()?;
-            runtime.block_on(advise::advise(&settings, json, &mut io::stdout()))
+            let only = only.then_some(settings.policy);
+            runtime.block_on(advise::advise(&settings, only, json, &mut io::stdout()))
         }
         Command::Decide(args) => decide::decide(&args, &mut io::stdout()),
         Command::Top(args) => {

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use weir_scaling::{
-    CacheState, Change, History, OperatorKey, TaskManagerPlan, TaskManagerState, restore,
+    CacheState, Change, History, OperatorKey, TaskManagerPlan, TaskManagerState, VertexPlan,
+    restore,
 };
 
 use crate::act::{OperatorSize, Outcome};
@@ -98,6 +99,15 @@ impl Memory {
                 }
             }
             Line::Outcome { at_ms, outcome, .. } => self.learn(outcome, *at_ms),
+            Line::Shape {
+                change, outcome, ..
+            } => {
+                if outcome.result.in_force() {
+                    let jobs = &mut self.history.jobs;
+                    let past = jobs.entry(outcome.job_id.clone()).or_default();
+                    past.push(change.clone());
+                }
+            }
         }
     }
 
@@ -115,6 +125,22 @@ impl Memory {
         }
         if outcome.result.in_force() {
             self.remember(&outcome.sizes, at_ms);
+        }
+    }
+
+    /// Takes the sizes of a planned shape in before it is there: the caches of its new subtasks get them with their first report.
+    pub fn expect(&mut self, job_id: &str, vertex: &VertexPlan, at_ms: u64) {
+        for memory in &vertex.memory {
+            let size = |subtask_index| OperatorSize {
+                operator: OperatorKey {
+                    job_id: job_id.to_owned(),
+                    operator_name: memory.operator_name.clone(),
+                    subtask_index,
+                },
+                bytes: memory.to_cache_bytes,
+            };
+            let sizes: Vec<_> = (0..vertex.to_parallelism).map(size).collect();
+            self.remember(&sizes, at_ms);
         }
     }
 

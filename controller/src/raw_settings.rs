@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
+use weir_scaling::{JobLimits, Terms};
 
 /// Settings as written, in file or flags; absent means default.
 #[derive(Debug, Clone, Default, Deserialize, clap::Args)]
@@ -19,7 +20,7 @@ pub struct RawSettings {
     /// Where agents announce themselves and status and metrics are served [default: 127.0.0.1:9240].
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
-    /// What may be changed: `resize`; nothing by default, or with `advise`.
+    /// What may be changed: `resize` (memory), `rescale` (parallelism); nothing by default, or with `advise`.
     #[arg(long, value_name = "ACTION", value_delimiter = ',')]
     pub act: Option<Vec<String>>,
     /// `weir`, `ds2`, `justin`, `justin-as-published`, `a4s`, `a4s-as-published` or `static` [default: weir].
@@ -58,10 +59,16 @@ pub struct RawSettings {
     /// Share of the present misses that a change must save [default: 0.05].
     #[arg(long, value_name = "SHARE")]
     pub min_gain: Option<f64>,
+    /// Prices and budgets; in the file only.
+    #[arg(skip)]
+    pub terms: Option<Terms>,
+    /// Limits for parallelism; in the file only.
+    #[arg(skip)]
+    pub parallelism: Option<JobLimits>,
 }
 
 /// Every key of the file, for the nearest-key hint.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 18] = [
     "agent",
     "flink",
     "listen",
@@ -78,6 +85,8 @@ const KEYS: [&str; 16] = [
     "cooldown",
     "min-age",
     "min-gain",
+    "terms",
+    "parallelism",
 ];
 
 // === impl RawSettings ===
@@ -127,6 +136,8 @@ impl RawSettings {
             cooldown: self.cooldown.or(other.cooldown),
             min_age: self.min_age.or(other.min_age),
             min_gain: self.min_gain.or(other.min_gain),
+            terms: self.terms.or(other.terms),
+            parallelism: self.parallelism.or(other.parallelism),
         }
     }
 }

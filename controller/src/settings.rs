@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
-use weir_scaling::Limits;
+use weir_scaling::{JobLimits, Limits, Terms};
 
 use crate::clock::millis_of;
 use crate::duration;
@@ -20,6 +20,8 @@ use crate::raw_settings::RawSettings;
 pub enum Act {
     /// Sizes of caches, through the agents.
     Resize,
+    /// Parallelism of jobs, through Flink's adaptive scheduler.
+    Rescale,
 }
 
 /// Settings, complete and checked.
@@ -49,8 +51,12 @@ pub struct Settings {
     pub history_max_bytes: u64,
     /// Bearer token for changes.
     pub agent_token: Option<String>,
-    /// The guard's limits.
+    /// The guard's limits for memory.
     pub limits: Limits,
+    /// The guard's limits for parallelism.
+    pub job_limits: JobLimits,
+    /// Prices and budgets.
+    pub terms: Terms,
 }
 
 // === impl RawSettings ===
@@ -111,6 +117,8 @@ impl RawSettings {
                 .unwrap_or(Settings::HISTORY_MAX_BYTES),
             agent_token: self.agent_token_file.as_deref().map(token).transpose()?,
             limits,
+            job_limits: self.parallelism.unwrap_or_default(),
+            terms: self.terms.unwrap_or_default(),
         })
     }
 }
@@ -136,6 +144,12 @@ impl Settings {
     pub fn may_resize(&self) -> bool {
         self.act.contains(&Act::Resize)
     }
+
+    /// Whether jobs may be restarted with another parallelism.
+    #[must_use]
+    pub fn may_rescale(&self) -> bool {
+        self.act.contains(&Act::Rescale)
+    }
 }
 
 // === impl Act ===
@@ -146,6 +160,7 @@ impl Act {
     pub fn name(self) -> &'static str {
         match self {
             Self::Resize => "resize",
+            Self::Rescale => "rescale",
         }
     }
 }
@@ -155,8 +170,11 @@ fn acts(names: &[String]) -> anyhow::Result<BTreeSet<Act>> {
     for name in names {
         match name.as_str() {
             "resize" => drop(acts.insert(Act::Resize)),
+            "rescale" => drop(acts.insert(Act::Rescale)),
             "advise" => {}
-            _ => bail!("act: `{name}` is unknown; write `resize`, or `advise` to change nothing"),
+            _ => bail!(
+                "act: `{name}` is unknown; write `resize`, `rescale`, or `advise` to change nothing"
+            ),
         }
     }
     Ok(acts)
@@ -243,7 +261,7 @@ mod tests {
     fn errors_name_the_key_and_what_would_be_right() {
         assert!(error_of("interval = \"5\"").starts_with("interval: `5` is not a duration"));
         assert!(error_of("interval = \"0s\"").contains("longer than zero"));
-        assert!(error_of("act = [\"rescale\"]").contains("write `resize`"));
+        assert!(error_of("act = [\"restart\"]").contains("write `resize`"));
         assert!(error_of("policy = \"ds3\"").contains("weir, ds2"));
         assert!(error_of("listen = \"here\"").contains("IP:PORT"));
         assert!(error_of("agent = [\"10.0.0.1:9260\"]").contains("http://HOST:PORT"));

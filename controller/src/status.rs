@@ -7,6 +7,7 @@ use weir_scaling::{
 };
 
 use crate::act::ActResult;
+use crate::rescale::RescaleOutcome;
 
 /// The controller at the end of its last cycle.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +34,26 @@ pub struct Status {
     pub agents: Vec<AgentStatus>,
     /// Counts since the controller started.
     pub counters: Counters,
+    /// What was last decided about each job's parallelism and memory.
+    #[serde(default)]
+    pub shapes: Vec<ShapeStatus>,
+}
+
+/// A decision about one job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShapeStatus {
+    /// Flink's job id.
+    pub job_id: String,
+    /// Short name of the verdict.
+    pub verdict: String,
+    /// It in a sentence.
+    pub sentence: String,
+    /// A sentence for each vertex.
+    pub vertices: Vec<String>,
+    /// What was rejected, a sentence each.
+    pub rejected: Vec<String>,
+    /// What became of the last restart that was asked for.
+    pub last_rescale: Option<RescaleOutcome>,
 }
 
 /// Counts since the controller started, one per TaskManager and cycle.

@@ -83,7 +83,7 @@ async fn advise_prints_the_plan_with_its_reasons_and_changes_nothing() {
     let (code, out, _) = run(&[&args[..], &["--json"]].concat());
     assert_eq!(code, Some(0));
     let advice: serde_json::Value = serde_json::from_str(&out).unwrap();
-    let plan = &advice["plan"]["task_managers"][0];
+    let plan = &advice["plans"][0]["plan"]["task_managers"][0];
     assert_eq!(plan["verdict"]["verdict"], "resize");
     assert_eq!(plan["caches"][0]["to_bytes"], 48 << 20);
     assert!(agent.state.lock().received.is_empty());

@@ -1,7 +1,7 @@
 //! The second half of a cycle: a plan is written down, carried out where that is allowed, and its outcome written down.
 
 use tokio::task::JoinSet;
-use weir_scaling::{Plan, Snapshot, TaskManagerPlan};
+use weir_scaling::{JobPlan, Plan, Snapshot, TaskManagerPlan};
 
 use super::Cycle;
 use crate::act::{ActResult, Outcome, apply};
@@ -21,7 +21,8 @@ impl Cycle {
             metrics.count_decision(&plan.policy, "hold", held.verdict.name());
         }
         let acting = self.settings.may_resize() && !changing.is_empty();
-        let digest = plan.task_managers.iter().map(digest).collect();
+        let digests = plan.task_managers.iter().map(digest);
+        let digest = digests.chain(plan.jobs.iter().map(job_digest)).collect();
         let mut decision = None;
         if acting || self.recorded != digest {
             self.recorded = digest;
@@ -29,6 +30,12 @@ impl Cycle {
             for tm in &plan.task_managers {
                 tracing::info!("decision {number}: {tm}");
                 for change in tm.changes() {
+                    tracing::info!("decision {number}: {change}");
+                }
+            }
+            for job in &plan.jobs {
+                tracing::info!("decision {number}: {job}");
+                for change in job.changes() {
                     tracing::info!("decision {number}: {change}");
                 }
             }
@@ -153,6 +160,16 @@ impl Cycle {
         };
         self.last_acts.insert(outcome.tm_id.clone(), status);
     }
+}
+
+/// What makes a decision about a job new: its verdict, and the shapes of what changes.
+fn job_digest(plan: &JobPlan) -> String {
+    let shapes = plan.changes().map(|v| {
+        let bytes = v.cache_bytes_per_subtask();
+        format!(" {} {} {bytes}", v.vertex_id, v.to_parallelism)
+    });
+    let shapes: String = shapes.collect();
+    format!("{} {}{shapes}", plan.job_id, plan.verdict.name())
 }
 
 /// What makes a decision new: its verdict, and which caches grow or shrink.

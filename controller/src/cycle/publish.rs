@@ -36,6 +36,7 @@ impl Cycle {
         status.jobs.clone_from(&snapshot.jobs);
         status.agents = agents;
         status.counters = self.counters;
+        status.shapes = self.shapes(plan);
     }
 
     fn agents(&self, snapshot: &Snapshot, plan: &Plan) -> Vec<AgentStatus> {

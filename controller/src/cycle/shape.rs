@@ -1,0 +1,241 @@
+//! The part of a cycle that deals with shapes of jobs: memory goes through the agents at once, parallelism through Flink in the
+//! background, since a restart takes longer than a cycle.
+
+use std::collections::BTreeMap;
+
+use tokio::task::JoinHandle;
+use weir_scaling::{
+    CacheReason, JobPlan, OperatorKey, Plan, ShapeChange, Snapshot, TaskManagerPlan, Verdict,
+    observe_job, restore,
+};
+
+use super::Cycle;
+use crate::act::ActResult;
+use crate::history::Line;
+use crate::rescale::{Patience, RescaleOutcome, rescale};
+use crate::status::ShapeStatus;
+
+/// A restart under way.
+pub(super) struct Rescaling {
+    decision: u64,
+    change: ShapeChange,
+    task: JoinHandle<RescaleOutcome>,
+}
+
+impl Cycle {
+    /// Turns changes of memory alone into plans for the TaskManagers that hold the caches; what a TaskManager cannot give whole
+    /// it gives in proportion.
+    pub(super) fn spread_memory(&self, snapshot: &Snapshot, plan: &mut Plan) {
+        let jobs = plan
+            .jobs
+            .iter()
+            .filter(|j| j.verdict.changes() && !j.rescales());
+        let mut wanted: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        for job in jobs {
+            for memory in job.changes().flat_map(|v| &v.memory) {
+                let operator = (job.job_id.as_str(), memory.operator_name.as_str());
+                wanted.insert(operator, memory.to_cache_bytes);
+            }
+        }
+        if wanted.is_empty() {
+            return;
+        }
+        for tm in snapshot
+            .task_managers
+            .iter()
+            .filter(|tm| tm.unmanaged.is_none())
+        {
+            let sizes: BTreeMap<OperatorKey, u64> = tm
+                .caches
+                .iter()
+                .filter_map(|c| {
+                    let operator = &c.operator;
+                    let key = (operator.job_id.as_str(), operator.operator_name.as_str());
+                    Some((operator.clone(), *wanted.get(&key)?))
+                })
+                .collect();
+            if let Some(sized) = restore(tm, &sizes) {
+                plan.task_managers.retain(|p| p.tm_id != tm.tm_id);
+                plan.task_managers.push(resizing(sized));
+            }
+        }
+    }
+
+    /// Carries the shapes out, or says why not; takes in what came of a restart that was under way.
+    pub(super) async fn act_on_jobs(&mut self, snapshot: &Snapshot, plan: &Plan) {
+        self.settle_rescaling(snapshot.at_ms).await;
+        for job in &plan.jobs {
+            if !job.verdict.changes() {
+                let metrics = &self.shared.metrics;
+                metrics.count_decision(&plan.policy, "hold", job.verdict.name());
+            } else if job.rescales() {
+                self.begin_rescaling(snapshot, plan, job);
+            } else {
+                self.note_resized(snapshot, plan, job);
+            }
+        }
+    }
+
+    /// What is shown of the jobs' shapes.
+    pub(super) fn shapes(&self, plan: &Plan) -> Vec<ShapeStatus> {
+        let shape = |job: &JobPlan| ShapeStatus {
+            job_id: job.job_id.clone(),
+            verdict: job.verdict.name().to_owned(),
+            sentence: job.to_string(),
+            vertices: job.vertices.iter().map(ToString::to_string).collect(),
+            rejected: job.rejected.iter().map(ToString::to_string).collect(),
+            last_rescale: self.last_rescales.get(&job.job_id).cloned(),
+        };
+        plan.jobs.iter().map(shape).collect()
+    }
+
+    fn begin_rescaling(&mut self, snapshot: &Snapshot, plan: &Plan, job: &JobPlan) {
+        let metrics = &self.shared.metrics;
+        if !self.settings.may_rescale() {
+            metrics.count_decision(&plan.policy, job.verdict.name(), ActResult::Advised.name());
+            return;
+        }
+        let Some(flink) = self.flink.clone().filter(|_| self.rescaling.is_none()) else {
+            return;
+        };
+        let decision = self.memory.number_decision();
+        let line = Line::Decision {
+            at_ms: snapshot.at_ms,
+            decision,
+            acting: false, // No sizes are sent to agents by it.
+            snapshot: snapshot.clone(),
+            plan: plan.clone(),
+        };
+        if !self.record(&line) {
+            return; // What is not written down cannot be explained.
+        }
+        tracing::info!("decision {decision}: {job}");
+        for vertex in job.changes() {
+            tracing::info!("decision {decision}: {vertex}");
+        }
+        // The new caches are looked for from their first report on.
+        for vertex in &job.vertices {
+            self.memory.expect(&job.job_id, vertex, snapshot.at_ms);
+        }
+        let change = change_of(snapshot, plan, job);
+        let job = job.clone();
+        let task = async move { rescale(&flink, &job, Patience::default()).await };
+        self.rescaling = Some(Rescaling {
+            decision,
+            change,
+            task: tokio::spawn(task),
+        });
+    }
+
+    async fn settle_rescaling(&mut self, at_ms: u64) {
+        if !self
+            .rescaling
+            .as_ref()
+            .is_some_and(|r| r.task.is_finished())
+        {
+            return;
+        }
+        let Some(Rescaling {
+            decision,
+            change,
+            task,
+        }) = self.rescaling.take()
+        else {
+            return;
+        };
+        let outcome = match task.await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                tracing::error!("a restart did not end as it should: {error}");
+                return;
+            }
+        };
+        let (result, message) = (outcome.result.name(), &outcome.message);
+        let job_id = &outcome.job_id;
+        match outcome.result {
+            ActResult::Applied => {
+                tracing::info!("decision {decision}: job {job_id}: {result}: {message}")
+            }
+            _ => tracing::warn!("decision {decision}: job {job_id}: {result}: {message}"),
+        }
+        let metrics = &self.shared.metrics;
+        metrics.count_decision(&change.policy, change.verdict.name(), result);
+        self.counters.count(outcome.result, false);
+        if let Some(seconds) = outcome.restart_seconds {
+            self.restart_seconds.insert(job_id.clone(), seconds);
+        }
+        self.last_rescales.insert(job_id.clone(), outcome.clone());
+        self.note_shape(at_ms, decision, change, outcome);
+    }
+
+    /// Notes a change of memory alone once the TaskManagers have it in force.
+    fn note_resized(&mut self, snapshot: &Snapshot, plan: &Plan, job: &JobPlan) {
+        let holds = |tm: &&weir_scaling::TaskManagerState| {
+            tm.caches.iter().any(|c| c.operator.job_id == job.job_id)
+        };
+        let acts = snapshot
+            .task_managers
+            .iter()
+            .filter(holds)
+            .filter_map(|tm| {
+                let act = self.last_acts.get(&tm.tm_id)?;
+                (act.at_ms >= snapshot.at_ms && act.result.in_force()).then_some(act.decision)
+            });
+        let Some(decision) = acts.max() else {
+            return;
+        };
+        let outcome = RescaleOutcome {
+            job_id: job.job_id.clone(),
+            result: ActResult::Applied,
+            message: "memory alone, in force".to_owned(),
+            restart_seconds: None,
+        };
+        self.note_shape(
+            snapshot.at_ms,
+            decision,
+            change_of(snapshot, plan, job),
+            outcome,
+        );
+    }
+
+    fn note_shape(
+        &mut self,
+        at_ms: u64,
+        decision: u64,
+        mut change: ShapeChange,
+        outcome: RescaleOutcome,
+    ) {
+        change.at_ms = at_ms;
+        let line = Line::Shape {
+            at_ms,
+            decision,
+            change,
+            outcome,
+        };
+        self.memory.replay(&line);
+        self.record(&line);
+    }
+}
+
+fn change_of(snapshot: &Snapshot, plan: &Plan, job: &JobPlan) -> ShapeChange {
+    let state = snapshot.job(&job.job_id);
+    let observed = state
+        .map(|state| observe_job(snapshot, state))
+        .unwrap_or_default();
+    ShapeChange::of(snapshot.at_ms, &plan.policy, job, |id| {
+        observed.get(id).cloned().unwrap_or_default()
+    })
+}
+
+/// A plan made by [`restore`] for sizes that are new.
+fn resizing(mut plan: TaskManagerPlan) -> TaskManagerPlan {
+    plan.verdict = Verdict::Resize;
+    for cache in &mut plan.caches {
+        cache.reason = match cache.to_bytes.cmp(&cache.from_bytes) {
+            std::cmp::Ordering::Greater => CacheReason::Gains,
+            std::cmp::Ordering::Less => CacheReason::Yields,
+            std::cmp::Ordering::Equal => CacheReason::Stays,
+        };
+    }
+    plan
+}
