@@ -159,8 +159,9 @@ mod tests {
 
     #[test]
     fn every_key_is_known_to_the_hint() {
+        // A list of lists is wrong for every key.
         for key in KEYS {
-            let error = RawSettings::parse(&format!("{key} = {{}}")).unwrap_err();
+            let error = RawSettings::parse(&format!("{key} = [[]]")).unwrap_err();
             assert!(
                 !format!("{error:#}").contains("unknown"),
                 "{key}: {error:#}"
