@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::mrc::MrcArgs;
 use crate::option_profiles::OptionsCommand;
 use crate::decide::DecideArgs;
+use crate::option_profiles::OptionsCommand;
 use crate::raw_settings::RawSettings;
 use crate::settings::{Settings, base_url};
 use crate::simulate::SimulateOptions;
