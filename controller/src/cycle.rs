@@ -119,6 +119,7 @@ impl Cycle {
         let alive = snapshot.task_managers.iter().flat_map(|tm| &tm.caches);
         self.memory
             .touch(alive.map(|c| &c.operator), snapshot.at_ms);
+        self.memory.observe(&snapshot);
         self.judge(&snapshot);
         let plan = self.decide(&snapshot);
         self.act(&snapshot, &plan).await;

@@ -97,8 +97,9 @@ struct VertexEntry {
     id: String,
     name: String,
     parallelism: u32,
+    /// -1 while Flink has not decided on it.
     #[serde(rename = "maxParallelism")]
-    max_parallelism: Option<u32>,
+    max_parallelism: Option<i64>,
     #[serde(rename = "slotSharingGroupId")]
     slot_sharing_group: Option<String>,
     status: String,
@@ -216,7 +217,7 @@ impl FlinkClient {
                 name: v.name,
                 parallelism: v.parallelism,
                 state: v.status,
-                max_parallelism: v.max_parallelism,
+                max_parallelism: v.max_parallelism.and_then(|p| u32::try_from(p).ok()),
                 slot_sharing_group: v.slot_sharing_group,
                 running_for_ms: running_for,
                 ..VertexState::default()

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use weir_scaling::{
-    CacheState, Change, History, OperatorKey, TaskManagerPlan, TaskManagerState, VertexPlan,
-    restore,
+    CacheState, Change, History, OperatorKey, Snapshot, TaskManagerPlan, TaskManagerState,
+    VertexPlan, restore,
 };
 
 use crate::act::{OperatorSize, Outcome};
@@ -142,6 +142,11 @@ impl Memory {
             let sizes: Vec<_> = (0..vertex.to_parallelism).map(size).collect();
             self.remember(&sizes, at_ms);
         }
+    }
+
+    /// Learns from what is measured now: how long records take, and what the last change of a shape brought.
+    pub fn observe(&mut self, snapshot: &Snapshot) {
+        self.history.observe(snapshot);
     }
 
     /// What policies may know of the past.
