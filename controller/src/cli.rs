@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::{Args, Parser, Subcommand};
 
+use crate::decide::DecideArgs;
 use crate::mrc::MrcArgs;
 use crate::option_profiles::OptionsCommand;
-use crate::decide::DecideArgs;
 use crate::option_profiles::OptionsCommand;
 use crate::raw_settings::RawSettings;
 use crate::settings::{Settings, base_url};

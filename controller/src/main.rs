@@ -7,9 +7,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 use weir_controller::cli::{Cli, Command};
-use weir_controller::{
-    Failure, advise, daemon, decide, mrc, option_profiles, simulate, top,
-};
+use weir_controller::{Failure, advise, daemon, decide, mrc, option_profiles, simulate, top};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
