@@ -8,7 +8,6 @@ use clap::{Args, Parser, Subcommand};
 use crate::decide::DecideArgs;
 use crate::mrc::MrcArgs;
 use crate::option_profiles::OptionsCommand;
-use crate::option_profiles::OptionsCommand;
 use crate::raw_settings::RawSettings;
 use crate::settings::{Settings, base_url};
 use crate::simulate::SimulateOptions;
