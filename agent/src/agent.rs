@@ -244,9 +244,12 @@ fn cache_report(id: CacheId, entry: &CacheEntry, uptime: Duration) -> CacheRepor
         write_buffers: None,
     };
     if let Some(whole) = &entry.sampled.whole {
-        let mut whole = whole.lock();
-        report.curve = whole.estimator.curve(uptime);
-        report.curve_samples = whole.estimator.samples();
+        {
+            // Let go before an operator's samples are locked below: the collector locks those first.
+            let mut whole = whole.lock();
+            report.curve = whole.estimator.curve(uptime);
+            report.curve_samples = whole.estimator.samples();
+        }
         report.lookups = entry.lookups();
         report.miss_seconds = entry.mean_seconds(|samples| &samples.miss);
         report.hit_seconds = entry.mean_seconds(|samples| &samples.hit);

@@ -53,7 +53,8 @@ pub struct SampledOperator {
 /// One cache, as the collector sees it.
 #[derive(Debug)]
 pub struct SampledCache {
-    /// The curve of all operators together; `None` where there is but one.
+    /// The curve of all operators together; `None` where there is but one. Locked last: whoever holds it locks no operator's
+    /// samples, because the collector takes a sample in for the operator first, and with that lock held for the whole.
     pub whole: Option<Mutex<Sampling>>,
     /// Operators behind it.
     pub operators: Mutex<Vec<Arc<SampledOperator>>>,

@@ -155,6 +155,42 @@ fn the_whole_has_a_curve_and_each_operator_has_its_own() {
 }
 
 #[test]
+fn reports_and_the_collector_do_not_wait_for_each_other() {
+    let (agent, _turn) = agent();
+    let cache = Cache::new(1 << 20);
+    let statistics = Statistics::new();
+    let id = cache.share(&agent, "Join[1] (1/1)#0", &statistics);
+    let db = Database::open_with(&cache, &statistics);
+    for key in 0..20_000 {
+        db.put(key, &[7_u8; 200]);
+    }
+    db.flush();
+    let (done, reports) = std::sync::mpsc::channel();
+    let reader = agent.clone();
+    std::thread::spawn(move || {
+        for _ in 0..5_000 {
+            assert_eq!(reader.report().caches.len(), 1);
+        }
+        done.send(()).expect("the test waits");
+    });
+    // Samples all the while, so that the collector is at work.
+    let mut keys = SkewedKeys::new(1, 20_000, 0.5);
+    let start = std::time::Instant::now();
+    while reports.try_recv().is_err() {
+        for _ in 0..1_000 {
+            db.get(keys.next());
+        }
+        if start.elapsed() > Duration::from_secs(300) {
+            // Whoever has the lock never gives it back: every other test of this process would hang.
+            eprintln!("reports and the collector wait for each other");
+            std::process::abort();
+        }
+    }
+    drop(db);
+    agent.caches.lock().release(id);
+}
+
+#[test]
 fn it_is_resized_within_flinks_bounds_and_serves_the_next_job() {
     let (agent, _turn) = agent();
     let cache = Cache::new(64 << 20);
