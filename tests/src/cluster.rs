@@ -171,18 +171,6 @@ impl Cluster {
         &self.task_managers[0]
     }
 
-    /// Kills the last TaskManager, as an out-of-memory killer would, and starts another in its place.
-    pub fn replace_last_task_manager(&mut self) -> Result<()> {
-        let number = self.task_managers.len();
-        if let Some(mut last) = self.task_managers.pop() {
-            last.kill()?;
-        }
-        // A log of its own: the dead one's is part of the evidence.
-        self.task_managers
-            .push(start(&self.home, "taskmanager", number)?);
-        Ok(())
-    }
-
     /// The folder that is removed with the cluster.
     #[must_use]
     pub fn state(&self) -> &StateDir {
