@@ -394,14 +394,16 @@ proptest! {
         let source = &mut asked.jobs.as_mut().unwrap()[0].vertices[0];
         let target = &mut source.source.as_mut().unwrap().target_records_per_second;
         *target = target.map(|t| t * more);
+        // Of the policy alone, and where it acts at all: that it leaves a shape alone which is one instance too large is hysteresis.
         let ask = |s: &Snapshot| {
             let plan = Ds2Policy::default().decide(s, &History::default());
-            let wide = SlotState { total: 1 << 20, free: 1 << 20 };
-            let roomy = Snapshot { slots: Some(wide), ..s.clone() };
-            let plan = Guard::default().review(plan, &roomy, &History::default());
-            plan.jobs[0].vertices.iter().map(|v| v.to_parallelism).collect::<Vec<_>>()
+            let acts = plan.jobs[0].changes().next().is_some();
+            acts.then(|| plan.jobs[0].vertices.iter().map(|v| v.to_parallelism).collect::<Vec<_>>())
         };
-        for (less, more) in ask(&s).into_iter().zip(ask(&asked)) {
+        let (Some(fewer), Some(instances)) = (ask(&s), ask(&asked)) else {
+            return Ok(());
+        };
+        for (less, more) in fewer.into_iter().zip(instances) {
             prop_assert!(less <= more);
         }
     }
