@@ -178,7 +178,10 @@ impl Agent {
                 cache_bytes: self.settings.cache_budget_bytes(),
                 allocated_bytes,
                 min_cache_bytes: MIN_CACHE_BYTES,
+                min_write_buffer_bytes: 0,
+                write_buffer_cost_percent: 0,
             },
+            container: None,
             caches: entries,
             health: self.health(),
         }

@@ -326,6 +326,16 @@ impl Caches {
                 generation: self.ledger.generation(),
             });
         }
+        if let Some(unknown) = allocation.write_buffers.first() {
+            return Err(Refusal {
+                kind: RefusalKind::UnknownWriteBuffers,
+                message: format!(
+                    "the write buffers of cache {} cannot be resized",
+                    unknown.cache
+                ),
+                generation: self.ledger.generation(),
+            });
+        }
         let resizes = self
             .ledger
             .apply(allocation)
@@ -350,6 +360,7 @@ impl Caches {
                     }
                 })
                 .collect(),
+            write_buffers: Vec::new(),
             allocated_bytes: self.ledger.allocated_bytes(),
             cache_budget_bytes: self.ledger.cache_budget_bytes(),
         })

@@ -222,6 +222,7 @@ mod tests {
     fn allocation(generation: u64, caches: &[(u64, u64)]) -> Allocation {
         Allocation {
             generation,
+            write_buffers: Vec::new(),
             caches: caches
                 .iter()
                 .map(|&(id, capacity_bytes)| CacheCapacity {

@@ -96,6 +96,7 @@ pub async fn apply(
 ) -> (Outcome, Option<Report>) {
     let allocation = Allocation {
         generation: plan.generation + 1,
+        write_buffers: Vec::new(),
         caches: plan
             .changes()
             .map(|c| CacheCapacity {

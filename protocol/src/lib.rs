@@ -13,13 +13,14 @@ mod identity;
 mod report;
 
 pub use allocation::{
-    Allocation, AppliedAllocation, AppliedCapacity, CacheCapacity, Refusal, RefusalKind,
+    Allocation, AppliedAllocation, AppliedCapacity, AppliedWriteBuffers, CacheCapacity, Refusal,
+    RefusalKind, WriteBufferCapacity,
 };
 pub use announcement::Announcement;
 pub use identity::{CacheId, OperatorSubtask};
 pub use report::{
-    AgentHealth, AgentInfo, BlockRole, CacheReport, Caller, HookState, LookupCount, LookupResult,
-    MemoryBudget, MemoryMode, OperatorReport, Report, WriteBufferReport,
+    AgentHealth, AgentInfo, BlockRole, CacheReport, Caller, ContainerMemory, HookState,
+    LookupCount, LookupResult, MemoryBudget, MemoryMode, OperatorReport, Report, WriteBufferReport,
 };
 
 /// Version of the JSON in this crate; raised when a reader of the old form would misread the new one.

@@ -18,6 +18,9 @@ pub struct Report {
     pub agent: AgentInfo,
     /// What it may spend.
     pub budget: MemoryBudget,
+    /// What the container or machine allows, and how much of that is in use; absent where it cannot be read.
+    #[serde(default)]
+    pub container: Option<ContainerMemory>,
     /// One entry per live cache, ordered by [`CacheReport::id`].
     pub caches: Vec<CacheReport>,
     /// How the agent itself is doing.
@@ -73,14 +76,31 @@ pub enum HookState {
 pub struct MemoryBudget {
     /// `weir.memory.budget`: caches plus write buffers.
     pub total_bytes: u64,
-    /// Part of it set aside for write buffers.
+    /// Part of it set aside for write buffers beside the caches: total minus `cache_bytes`.
     pub write_buffer_bytes: u64,
-    /// What the capacities of all caches may reach together: total minus write buffers.
+    /// What the capacities of all caches may reach together now. It grows when write buffers are made smaller than they came,
+    /// and shrinks when they are made larger.
     pub cache_bytes: u64,
     /// The capacities of all live caches together, now.
     pub allocated_bytes: u64,
     /// Smallest capacity a cache may be given.
     pub min_cache_bytes: u64,
+    /// Smallest capacity a write buffer manager may be given.
+    #[serde(default)]
+    pub min_write_buffer_bytes: u64,
+    /// What a write buffer manager takes of the budget beside the caches, in percent of its capacity: memtables may hold half as
+    /// much again as it is told, and where it is charged to the shared cache only that half is beside it. 0: it cannot be resized.
+    #[serde(default)]
+    pub write_buffer_cost_percent: u32,
+}
+
+/// Memory of the container or, where none is limited, of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerMemory {
+    /// What it may use.
+    pub limit_bytes: u64,
+    /// What it uses and cannot give back at once: without files that are only cached.
+    pub working_set_bytes: u64,
 }
 
 /// One block cache.
@@ -193,12 +213,18 @@ pub enum LookupResult {
 /// State of the write buffer manager behind a cache's operator. Several operators of a slot may share one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriteBufferReport {
+    /// Which manager it is: equal wherever it is the same, unique for the life of one agent.
+    #[serde(default)]
+    pub manager: u64,
     /// Size at which RocksDB starts to flush.
     pub capacity_bytes: u64,
     /// Bytes in memtables, active and immutable.
     pub used_bytes: u64,
     /// Bytes in active memtables.
     pub active_bytes: u64,
+    /// Bytes it has reserved in the block cache it is charged to, if any; absent where that cannot be read.
+    #[serde(default)]
+    pub reserved_bytes: Option<u64>,
 }
 
 /// How the agent itself is doing.
@@ -215,6 +241,19 @@ pub struct AgentHealth {
     /// Lookups in shared caches that could be given to no operator.
     #[serde(default)]
     pub unattributed_lookups: u64,
+}
+
+// === impl MemoryBudget ===
+
+impl MemoryBudget {
+    /// What `cache_bytes` becomes if the capacities of all write buffer managers together go from `from_bytes` to `to_bytes`.
+    #[must_use]
+    pub fn cache_bytes_with(&self, from_bytes: u64, to_bytes: u64) -> u64 {
+        let cost =
+            |bytes: u64| u128::from(bytes) * u128::from(self.write_buffer_cost_percent) / 100;
+        let with = (u128::from(self.cache_bytes) + cost(from_bytes)).saturating_sub(cost(to_bytes));
+        u64::try_from(with).unwrap_or(u64::MAX)
+    }
 }
 
 // === impl CacheReport ===
@@ -242,5 +281,27 @@ impl CacheReport {
     pub fn predicted_miss_ratio(&self, capacity_bytes: u64) -> Option<f64> {
         let room = capacity_bytes.saturating_sub(self.pinned_bytes);
         self.curve.as_ref().map(|c| c.miss_ratio_at(room).value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_write_buffers_give_up_caches_may_have() {
+        let budget = MemoryBudget {
+            total_bytes: 1000,
+            write_buffer_bytes: 450,
+            cache_bytes: 550,
+            allocated_bytes: 0,
+            min_cache_bytes: 1,
+            min_write_buffer_bytes: 1,
+            write_buffer_cost_percent: 150,
+        };
+        assert_eq!(budget.cache_bytes_with(300, 100), 550 + 300);
+        assert_eq!(budget.cache_bytes_with(300, 400), 550 - 150);
+        assert_eq!(budget.cache_bytes_with(300, 300), 550);
+        assert_eq!(budget.cache_bytes_with(0, 10_000), 0, "never below nothing");
     }
 }

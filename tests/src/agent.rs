@@ -79,10 +79,12 @@ impl Agent {
             .map(|&(id, capacity_bytes)| CacheCapacity { id, capacity_bytes })
             .collect();
         let generation = self.report()?.generation + 1;
-        self.allocate(&Allocation { generation, caches })?
-            .map_err(|(status, refusal)| {
-                anyhow::anyhow!("refused with {status}: {}", refusal.message)
-            })
+        self.allocate(&Allocation {
+            generation,
+            caches,
+            write_buffers: Vec::new(),
+        })?
+        .map_err(|(status, refusal)| anyhow::anyhow!("refused with {status}: {}", refusal.message))
     }
 
     /// Waits until there are `count` caches that all have a curve.

@@ -158,7 +158,11 @@ fn resize_is_refused_whole_when_it_cannot_be(agent: &Agent) {
     );
     let refused = |generation, caches| {
         let (status, refusal) = agent
-            .allocate(&Allocation { generation, caches })
+            .allocate(&Allocation {
+                generation,
+                caches,
+                write_buffers: Vec::new(),
+            })
             .unwrap()
             .unwrap_err();
         assert_eq!(status, refusal.kind.http_status());

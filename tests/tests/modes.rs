@@ -21,6 +21,7 @@ fn observe_tells_apart_the_operators_of_a_slot_and_changes_nothing() {
     let cache = &report.caches[0];
     let refused = agent.allocate(&Allocation {
         generation: report.generation + 1,
+        write_buffers: Vec::new(),
         caches: vec![CacheCapacity {
             id: cache.id,
             capacity_bytes: cache.capacity_bytes / 2,

@@ -177,6 +177,8 @@ impl WriteBufferManager {
             capacity_bytes: capacity as u64,
             used_bytes: used as u64,
             active_bytes: active as u64,
+            manager: self.object() as u64,
+            reserved_bytes: None,
         }
     }
 

@@ -25,6 +25,7 @@ fn resize(agent: &Agent, id: CacheId, capacity_bytes: u64) {
     let mut caches = agent.caches.lock();
     let allocation = Allocation {
         generation: caches.ledger.generation() + 1,
+        write_buffers: Vec::new(),
         caches: vec![CacheCapacity { id, capacity_bytes }],
     };
     let applied = caches.apply(&allocation).expect("within the budget");
@@ -243,6 +244,7 @@ fn resizing_under_traffic_keeps_to_the_budget_and_loses_no_count() {
             let mut locked = agent.caches.lock();
             let allocation = |generation, a, b| Allocation {
                 generation,
+                write_buffers: Vec::new(),
                 caches: [(ids[0], a), (ids[1], b)]
                     .map(|(id, capacity_bytes)| CacheCapacity { id, capacity_bytes })
                     .into(),

@@ -200,6 +200,7 @@ fn it_is_resized_within_flinks_bounds_and_serves_the_next_job() {
         let mut caches = agent.caches.lock();
         let allocation = Allocation {
             generation: caches.ledger.generation() + 1,
+            write_buffers: Vec::new(),
             caches: caches
                 .entries
                 .keys()
@@ -268,6 +269,7 @@ fn a_cache_that_is_only_observed_keeps_its_size() {
     );
     let allocation = Allocation {
         generation: 1,
+        write_buffers: Vec::new(),
         caches: vec![CacheCapacity {
             id: found.id,
             capacity_bytes: 8 * MIB,

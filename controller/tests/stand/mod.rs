@@ -201,6 +201,7 @@ async fn answer_allocation(
     let applied = AppliedAllocation {
         generation: asked.generation,
         caches: Vec::new(),
+        write_buffers: Vec::new(),
         allocated_bytes: 0,
         cache_budget_bytes: 0,
     };
