@@ -21,7 +21,7 @@ MEASURED ?= ../shared/data/nexmark-memory-parallelism.csv
 # Runs with noise of each scenario.
 SEEDS ?= 3
 
-.PHONY: simulate-study help build jar demo test unit e2e bench accuracy lint dist clean flink flink2 prerequisites prometheus
+.PHONY: simulate-study help build jar demo test unit e2e bench accuracy lint dist clean flink flink2 prerequisites test-prerequisites
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -44,15 +44,15 @@ flink2:
 prerequisites:
 	@scripts/check_prerequisites.sh
 
-prometheus:
-	@scripts/check_prerequisites.sh prometheus
+test-prerequisites:
+	@scripts/check_prerequisites.sh tests
 
 demo: prerequisites jar flink ## run two queries on a local cluster and watch memory move (DEMO_SECONDS=180)
 	exec $(TARGET)/release/weir-demo
 
 test: unit e2e ## every test; what CI runs
 
-unit: prerequisites prometheus jar
+unit: test-prerequisites jar
 	cargo test --locked --workspace --exclude weir-testbed
 	cargo test --locked -p weir-testbed --lib --bins
 	$(MVN) -f java-bridge/pom.xml verify -Dweir.native.library=$(NATIVE)
@@ -60,7 +60,7 @@ unit: prerequisites prometheus jar
 	$(MVN) -f nexmark-src/pom.xml verify -Dnexmark.native.library=$(NEXMARK_NATIVE)
 	scripts/check_deploy.sh $(TARGET)/release/weir
 
-e2e: prerequisites prometheus jar flink flink2 ## the end-to-end tests, on a real Flink and a real Prometheus
+e2e: test-prerequisites jar flink flink2 ## the end-to-end tests, on a real Flink and a real Prometheus
 	cargo test --locked -p weir-testbed --test '*' -- --test-threads=1 --nocapture
 
 bench: ## time the hook's rejected path, the estimator and the event generator, and print the figures

@@ -19,6 +19,8 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 TARGET = "x86_64-unknown-linux-gnu"
+# Files of others in this repository that end up in a binary: name, version, licence, home, licence text.
+FILES = [("uPlot", "1.6.32", "MIT", "https://github.com/leeoniya/uPlot", Path("controller/src/page/assets/uPlot.LICENSE"))]
 LICENCE_FILE = re.compile(r"^(licen[cs]e|copying|notice|unlicense)", re.IGNORECASE)
 
 
@@ -64,6 +66,16 @@ def bill_of_materials(packages, nodes, version):
     components = {i: component(package) for i, package in packages.items()}
     for one in components.values():
         bom.components.add(one)
+    for name, release, licence, home, _ in FILES:
+        file = Component(
+            type=ComponentType.LIBRARY,
+            name=name,
+            version=release,
+            purl=PackageURL("npm", None, name.lower(), release),
+            licenses=[LicenseFactory().make_from_string(licence)],
+        )
+        file.external_references.add(ExternalReference(type=ExternalReferenceType.VCS, url=XsUri(home)))
+        bom.components.add(file)
     own = [components[i] for i, package in packages.items() if package["source"] is None]
     bom.register_dependency(bom.metadata.component, own)
     for i, one in components.items():
@@ -85,7 +97,7 @@ def main():
     lines = [
         "Weir",
         "",
-        "Its binaries contain these crates, each under its own licence; the texts are in licenses/.",
+        "Its binaries contain these parts, each under its own licence; the texts are in licenses/.",
         "",
     ]
     for package in foreign:
@@ -96,10 +108,15 @@ def main():
             (arguments.out / "licenses" / name).mkdir(parents=True, exist_ok=True)
             shutil.copy(text, arguments.out / "licenses" / name / text.name)
         lines.append(f"{name}: {package['license'] or 'see licenses/'}, {package['repository'] or 'no repository named'}")
+    for name, release, licence, home, text in FILES:
+        folder = arguments.out / "licenses" / f"{name}-{release}"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(text, folder / "LICENSE")
+        lines.append(f"{name}-{release}: {licence}, {home}")
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "NOTICE").write_text("\n".join(lines) + "\n")
     (arguments.out / "sbom.cdx.json").write_text(bill_of_materials(packages, nodes, version) + "\n")
-    print(f"{len(foreign)} bundled crates")
+    print(f"{len(foreign) + len(FILES)} bundled parts")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks what the build and the demo need (with the argument `prometheus`: that one too, which the tests use);
+# Checks what the build and the demo need (with the argument `tests`: Prometheus and a browser too);
 # installs Debian packages where it may, else names what is missing.
 set -euo pipefail
 
@@ -22,9 +22,10 @@ need objdump binutils
 python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
 # setpriv and flock are util-linux, which Debian cannot be without.
 need setpriv util-linux
-if [[ ${1:-} == prometheus ]]; then
+if [[ ${1:-} == tests ]]; then
   need prometheus prometheus
   need promtool prometheus
+  need chromium chromium
 fi
 
 if [[ ${#packages[@]} -gt 0 ]]; then

@@ -132,6 +132,7 @@ impl Cycle {
 
     /// Appends a line to the history, if there is one; false means that it is not on disk.
     pub fn record(&mut self, line: &Line) -> bool {
+        self.shared.journal.lock().take_in(line);
         let Some(history) = &mut self.history else {
             return true;
         };

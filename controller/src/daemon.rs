@@ -145,6 +145,7 @@ fn shared(settings: &Settings) -> anyhow::Result<Shared> {
     Ok(Shared {
         fleet: Mutex::new(fleet),
         status: Mutex::new(status),
+        journal: Mutex::default(),
         metrics: Metrics::new()?,
         reporters,
         last_cycle: Mutex::new(Instant::now()),

@@ -4,8 +4,10 @@
 //! |---|---|---|
 //! | `POST /v1/agents` | announcement | 204; 400 with a reason |
 //! | `GET /v1/status` | - | everything known, JSON |
+//! | `GET /v1/events` | - | the newest decisions, outcomes and effects in sentences, oldest first, JSON |
 //! | `GET /v1/sd` | - | targets for Prometheus' HTTP service discovery, JSON |
 //! | `GET /metrics` | - | Prometheus text |
+//! | `GET /`, `GET /page/{file}` | - | the page, see [`crate::page`] |
 //! | `GET /healthz` | - | 200; 503 when no cycle was finished for too long |
 
 use std::collections::BTreeMap;
@@ -19,12 +21,15 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use parking_lot::Mutex;
+use serde::Serialize;
 use serde_json::json;
 use weir_protocol::Announcement;
 
 use crate::discovery::{TargetGroup, target_groups};
 use crate::fleet::Fleet;
+use crate::journal::{Event, Journal};
 use crate::metrics::Metrics;
+use crate::page;
 use crate::reporters::Reporters;
 use crate::status::Status;
 
@@ -35,6 +40,8 @@ pub struct Shared {
     pub fleet: Mutex<Fleet>,
     /// As of the last cycle.
     pub status: Mutex<Status>,
+    /// The newest events.
+    pub journal: Mutex<Journal>,
     /// Metrics.
     pub metrics: Metrics,
     /// Flink's reporters; absent if no Flink is configured.
@@ -50,9 +57,11 @@ pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/v1/agents", post(announce))
         .route("/v1/status", get(status))
+        .route("/v1/events", get(events))
         .route("/v1/sd", get(service_discovery))
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
+        .merge(page::routes())
         .with_state(shared)
 }
 
@@ -82,6 +91,17 @@ async fn announce(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
 
 async fn status(State(shared): State<Arc<Shared>>) -> Json<Status> {
     Json(shared.status.lock().clone())
+}
+
+/// Answer to `GET /v1/events`.
+#[derive(Debug, Serialize)]
+struct Events {
+    events: Vec<Event>,
+}
+
+async fn events(State(shared): State<Arc<Shared>>) -> Json<Events> {
+    let events = shared.journal.lock().events().cloned().collect();
+    Json(Events { events })
 }
 
 async fn service_discovery(

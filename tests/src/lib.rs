@@ -9,12 +9,14 @@
 //! | [`nexmark`], [`live_job`] | the job under test; a cluster that runs it and is watched |
 //! | [`agent`], [`window`] | the agent's HTTP interface, and exact rates between two of its reports |
 //! | [`controller`], [`prometheus`] | `weir run` and a Prometheus server |
+//! | [`browser`] | a page as a real browser renders it |
 //! | [`dashboards`] | the queries of Grafana's dashboards |
 //! | [`wait`], [`ports`] | polling with a deadline; free ports on loopback |
 #![forbid(unsafe_code)]
 
 pub mod agent;
 pub mod artefacts;
+pub mod browser;
 pub mod cluster;
 pub mod controller;
 pub mod dashboards;
@@ -30,6 +32,7 @@ pub mod wait;
 pub mod window;
 
 pub use agent::Agent;
+pub use browser::RenderedPage;
 pub use cluster::{Cluster, ClusterOptions};
 pub use controller::Controller;
 pub use flink_rest::FlinkRest;

@@ -11,7 +11,8 @@ use weir_protocol::{CacheId, Report};
 use weir_testbed::controller::ControllerOptions;
 use weir_testbed::nexmark::STEADY_RATE;
 use weir_testbed::{
-    Agent, ClusterOptions, Controller, LiveJob, NexmarkJob, Prometheus, dashboards, ports, wait,
+    Agent, ClusterOptions, Controller, LiveJob, NexmarkJob, Prometheus, RenderedPage, dashboards,
+    ports, wait,
 };
 
 /// Lookups have to outgrow the caches before sizes matter, and a prediction needs a job whose next minute is like its last.
@@ -53,6 +54,10 @@ fn the_controller_moves_memory_keeps_its_word_and_survives_its_own_death() {
     wait_for_counter(&controller, "applied", DECISION);
     println!("{}", last_act(&controller));
     assert_metrics(&controller.metrics().unwrap());
+    the_page_shows_it(
+        &format!("http://{}/", controller.authority()),
+        &live.agent.report().unwrap(),
+    );
     every_panel_has_data(&prometheus, live.cluster.processes());
     controller.process().kill().unwrap();
 
@@ -169,6 +174,18 @@ fn restored_sizes(history: &Path) -> Sizes {
         )
     };
     caches.unwrap().iter().map(size).collect()
+}
+
+/// The built-in page, in a real browser: the job, its operators, a curve, what was done.
+fn the_page_shows_it(url: &str, report: &Report) {
+    let page = RenderedPage::open(url).unwrap();
+    for text in ["RUNNING", "The curve says", "class=\"uplot", "applied"] {
+        page.assert_shows(text);
+    }
+    for cache in &report.caches {
+        page.assert_shows(&cache.operator.operator_name);
+    }
+    page.assert_no_complaint();
 }
 
 /// Asks every panel's query of the dashboards: each must have an answer, of a cluster whose every process is scraped.
