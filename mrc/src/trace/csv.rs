@@ -39,8 +39,6 @@ pub struct CsvReader<R> {
     lines: Lines<R>,
     columns: Vec<Column>,
     ignored: Vec<String>,
-    any: bool,
-    ended: bool,
 }
 
 /// Writes a CSV trace with the columns `key,size,role,caller`, and with `time` and `hit` where the first access knows them.
@@ -123,8 +121,6 @@ impl<R: BufRead> CsvReader<R> {
             lines,
             columns,
             ignored,
-            any: false,
-            ended: false,
         })
     }
 
@@ -133,60 +129,14 @@ impl<R: BufRead> CsvReader<R> {
     pub fn ignored_columns(&self) -> &[String] {
         &self.ignored
     }
-
-    fn access(&mut self) -> Result<Option<TraceAccess>, TraceError> {
-        if !self.lines.advance()? {
-            return if self.any {
-                Ok(None)
-            } else {
-                Err(self.lines.empty())
-            };
-        }
-        self.any = true;
-        self.parsed().map_err(|f| self.lines.error(f)).map(Some)
-    }
-
-    fn parsed(&self) -> Result<TraceAccess, TraceFault> {
-        let line = self.lines.line();
-        if !line.contains(&b'"') {
-            return self.assembled(fields(line));
-        }
-        let unquoted = unquoted_fields(line)?;
-        self.assembled(unquoted.iter().map(Vec::as_slice))
-    }
-
-    fn assembled<'f>(
-        &self,
-        mut fields: impl Iterator<Item = &'f [u8]>,
-    ) -> Result<TraceAccess, TraceFault> {
-        let mut access = TraceAccess::new(0, 0);
-        for (found, column) in self.columns.iter().enumerate() {
-            let field = fields.next().ok_or(TraceFault::Fields {
-                found,
-                expected: self.columns.len(),
-            })?;
-            column.read(field, &mut access)?;
-        }
-        match fields.count() {
-            0 => Ok(access),
-            more => Err(TraceFault::Fields {
-                found: self.columns.len() + more,
-                expected: self.columns.len(),
-            }),
-        }
-    }
 }
 
 impl<R: BufRead> Iterator for CsvReader<R> {
     type Item = Result<TraceAccess, TraceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let next = self.access().transpose();
-        self.ended = !matches!(next, Some(Ok(_)));
-        next
+        let columns = &self.columns;
+        self.lines.next_access(|line| parse(columns, line))
     }
 }
 
@@ -268,6 +218,35 @@ fn columns(header: &[u8]) -> Option<(Vec<Column>, Vec<String>)> {
     }
     (columns.contains(&Column::Key) && columns.contains(&Column::Size))
         .then_some((columns, ignored))
+}
+
+fn parse(columns: &[Column], line: &[u8]) -> Result<TraceAccess, TraceFault> {
+    if !line.contains(&b'"') {
+        return assembled(columns, fields(line));
+    }
+    let unquoted = unquoted_fields(line)?;
+    assembled(columns, unquoted.iter().map(Vec::as_slice))
+}
+
+fn assembled<'f>(
+    columns: &[Column],
+    mut fields: impl Iterator<Item = &'f [u8]>,
+) -> Result<TraceAccess, TraceFault> {
+    let mut access = TraceAccess::new(0, 0);
+    for (found, column) in columns.iter().enumerate() {
+        let field = fields.next().ok_or(TraceFault::Fields {
+            found,
+            expected: columns.len(),
+        })?;
+        column.read(field, &mut access)?;
+    }
+    match fields.count() {
+        0 => Ok(access),
+        more => Err(TraceFault::Fields {
+            found: columns.len() + more,
+            expected: columns.len(),
+        }),
+    }
 }
 
 /// Fields of a line with quotes in it.

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Read};
 
-use super::{Position, TraceError, TraceFault};
+use super::{Position, TraceAccess, TraceError, TraceFault};
 
 /// As long as a line may be: what is longer is no line of a trace, and would only fill the memory.
 const LONGEST_LINE: usize = 64 << 10;
@@ -14,6 +14,9 @@ pub(super) struct Lines<R> {
     input: R,
     line: Vec<u8>,
     number: u64,
+    /// Whether an access was found.
+    any: bool,
+    ended: bool,
 }
 
 // === impl Lines ===
@@ -25,6 +28,8 @@ impl<R: BufRead> Lines<R> {
             input,
             line: Vec::new(),
             number: 0,
+            any: false,
+            ended: false,
         }
     }
 
@@ -53,6 +58,26 @@ impl<R: BufRead> Lines<R> {
                 return Ok(true);
             }
         }
+    }
+
+    /// What `parse` makes of the next line that is not blank; after an error or the end there is nothing more. A trace without any is
+    /// an error.
+    pub(super) fn next_access(
+        &mut self,
+        parse: impl FnOnce(&[u8]) -> Result<TraceAccess, TraceFault>,
+    ) -> Option<Result<TraceAccess, TraceError>> {
+        if self.ended {
+            return None;
+        }
+        let next = match self.advance() {
+            Ok(true) => Some(parse(self.line()).map_err(|fault| self.error(fault))),
+            Ok(false) if self.any => None,
+            Ok(false) => Some(Err(self.empty())),
+            Err(error) => Some(Err(error)),
+        };
+        self.any = true;
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
     }
 
     /// The present line, without its end and the white space around it.

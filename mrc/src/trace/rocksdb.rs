@@ -34,8 +34,6 @@ const UNCATEGORIZED: u64 = 14;
 #[derive(Debug)]
 pub struct RocksdbReader<R> {
     lines: Lines<R>,
-    any: bool,
-    ended: bool,
 }
 
 /// Writes a human-readable block cache trace; what an access does not know is written as 0.
@@ -51,23 +49,7 @@ impl<R: BufRead> RocksdbReader<R> {
     pub fn new(trace: impl Into<String>, input: R) -> Self {
         Self {
             lines: Lines::new(trace.into(), input),
-            any: false,
-            ended: false,
         }
-    }
-
-    fn access(&mut self) -> Result<Option<TraceAccess>, TraceError> {
-        if !self.lines.advance()? {
-            return if self.any {
-                Ok(None)
-            } else {
-                Err(self.lines.empty())
-            };
-        }
-        self.any = true;
-        parse(self.lines.line())
-            .map_err(|f| self.lines.error(f))
-            .map(Some)
     }
 }
 
@@ -75,12 +57,7 @@ impl<R: BufRead> Iterator for RocksdbReader<R> {
     type Item = Result<TraceAccess, TraceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let next = self.access().transpose();
-        self.ended = !matches!(next, Some(Ok(_)));
-        next
+        self.lines.next_access(parse)
     }
 }
 
