@@ -73,8 +73,8 @@ simulate-study: ## compare the scaling policies on MEASURED=FILE.csv in the simu
 
 accuracy: ## measure the curves of `weir mrc` beside libCacheSim, write docs/accuracy.md (ACCURACY_SCALE=1)
 	cargo build --release --locked -p weir-controller
-	cargo build --release --locked -p weir-mrc --example synthetic_trace
-	python3 scripts/accuracy --weir $(TARGET)/release/weir --generator $(TARGET)/release/examples/synthetic_trace
+	cargo build --release --locked -p weir-mrc --example synthetic_trace --example hot_paths
+	python3 scripts/accuracy --weir $(TARGET)/release/weir --examples $(TARGET)/release/examples
 
 lint: ## formatting, clippy, shellcheck where installed
 	cargo fmt --all --check

@@ -19,7 +19,7 @@ const RESCALE_AFTER_HALF_LIVES: u32 = 64;
 /// One sampled look-up, as it is booked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Booking {
-    /// Whether it is known to have missed in the real cache.
+    /// Whether it is known to have missed: in the real cache, or, where its answers are not told, among the [`crate::recent`] blocks.
     pub(crate) missed: bool,
     /// Bin of its reuse distance, or of what the distance is at least.
     pub(crate) bin: usize,
@@ -48,7 +48,7 @@ pub(crate) struct FirstUse {
     pub(crate) represented: f32,
 }
 
-/// Look-ups of one real outcome.
+/// Look-ups of one outcome.
 #[derive(Debug, Clone)]
 pub(crate) struct Stratum {
     /// Weight by distance; the infinite bin last.
@@ -67,7 +67,7 @@ pub(crate) struct Stratum {
     pub(crate) exact: f64,
 }
 
-/// Booked look-ups by real outcome and reuse distance, and exact counts beside them, all aged alike. Public fields are not divided
+/// Booked look-ups by outcome and reuse distance, and exact counts beside them, all aged alike. Public fields are not divided
 /// by the gain: good for comparison with each other only.
 #[derive(Debug, Clone)]
 pub(crate) struct AgedBookings {
@@ -78,7 +78,7 @@ pub(crate) struct AgedBookings {
     /// Tick at which the gain was 1.
     base_tick: u32,
     gain: f64,
-    /// Look-ups that missed in the real cache.
+    /// Look-ups that missed.
     pub(crate) missed: Stratum,
     /// Look-ups that hit, and those of which nothing is known.
     pub(crate) others: Stratum,
@@ -297,7 +297,7 @@ impl AgedBookings {
         self.knows_misses && self.missed.exact > 0.0 && self.missed.weight > 0.0
     }
 
-    /// How many real misses a sampled weight of one that missed stands for: 1, but for the luck of the draw.
+    /// How many misses a sampled weight of one that missed stands for: 1, but for the luck of the draw.
     pub(crate) fn miss_scale(&self) -> f64 {
         if self.knows_misses() {
             self.missed.exact / self.missed.weight
@@ -311,8 +311,8 @@ impl AgedBookings {
         self.samples / self.gain
     }
 
-    /// Share of look-ups that missed in the real cache: exact where that was told, else from the samples' outcomes.
-    pub(crate) fn real_miss_ratio(&self) -> Option<f64> {
+    /// Share of look-ups that missed: exact where that was told, else from the samples' outcomes.
+    pub(crate) fn missed_share(&self) -> Option<f64> {
         let lookups = self.raw_lookups();
         let misses = self.missed.weight * self.miss_scale();
         (lookups > 0.0).then(|| (misses / lookups).min(1.0))

@@ -82,6 +82,7 @@ mod lists;
 mod pool;
 mod profile;
 mod readout;
+mod recent;
 mod shape;
 mod sharding;
 pub mod simulator;

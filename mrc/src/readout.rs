@@ -75,13 +75,16 @@ pub(crate) fn curve(
         } else {
             profile.axis_error(bytes, known.total_is_known)
         };
-        let slope = ratio_at(bytes - reach) - ratio_at(bytes + reach);
-        let half_width = T90 * errors[bins::coarse_of(bin)].hypot(slope / 2.0);
+        // A shift of the axis moves the curve sideways: next to a cliff it may stand as high as that, or as low, but no further.
+        let reach = T90 * reach;
+        let error = T90 * errors[bins::coarse_of(bin)];
+        let above = error.hypot((ratio_at(bytes - reach) - ratio).max(0.0));
+        let below = error.hypot((ratio - ratio_at(bytes + reach)).max(0.0));
         points.push(CurvePoint {
             bytes: bins::upper_edge(bin),
             miss_ratio: ratio,
-            low: (ratio - half_width - tail.doubt_below[bin]).clamp(0.0, ratio),
-            high: (ratio + half_width + tail.doubt_above[bin]).clamp(ratio, 1.0),
+            low: (ratio - below - tail.doubt_below[bin]).clamp(0.0, ratio),
+            high: (ratio + above + tail.doubt_above[bin]).clamp(ratio, 1.0),
         });
     }
     make_bands_fall(&mut points);

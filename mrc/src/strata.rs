@@ -63,6 +63,8 @@ pub struct SamplingThresholds {
 pub(crate) struct Strata {
     by_size: bool,
     levels: [u16; CLASSES],
+    /// How many blocks a sampled one of each level stands for.
+    weights: [f64; CLASSES],
     thresholds: SamplingThresholds,
 }
 
@@ -126,6 +128,7 @@ impl Strata {
         Self {
             by_size,
             levels: [0; CLASSES],
+            weights: [1.0; CLASSES],
             thresholds: SamplingThresholds {
                 limits: [u64::MAX; CLASSES],
             },
@@ -143,7 +146,7 @@ impl Strata {
     /// How many blocks of a stratum a sampled one stands for.
     #[inline]
     pub(crate) fn weight(&self, class: usize) -> f64 {
-        weight_of(self.levels[class])
+        self.weights[class]
     }
 
     /// Thins a stratum out by one level; all of them alike where size does not matter. False if it cannot be any thinner.
@@ -170,6 +173,7 @@ impl Strata {
 
     fn set(&mut self, class: usize, level: u16) {
         self.levels[class] = level;
+        self.weights[class] = weight_of(level);
         self.thresholds.limits[class] = limit_of(level);
     }
 }

@@ -9,7 +9,7 @@ use weir_mrc::exact::ExactStack;
 use weir_mrc::simulator::BlockCache;
 use weir_mrc::{
     Access, CacheShape, Estimator, EstimatorConfig, FirstTouch, Outcome, ReuseDistanceHistogram,
-    hash_key,
+    hash_key, hash_key_seeded,
 };
 
 /// A look-up: which block, whether its charge is known, whether it inserts, whether it counts.
@@ -247,4 +247,54 @@ fn deletions_are_exact() {
         );
     }
     assert!(curve.points().len() > 20);
+}
+
+/// While everything is sampled, what chooses the sample does not matter: any seed gives the same curve, in whatever order seeds come.
+#[test]
+fn seeds_do_not_matter_while_everything_is_sampled() {
+    let curve = |seed: u64| {
+        let mut estimator = Estimator::new(EstimatorConfig::offline(4_096));
+        let mut random = traces::Random(11);
+        for _ in 0..50_000 {
+            let block = random.below(4_000);
+            let access = Access {
+                hash: hash_key_seeded(&block.to_le_bytes(), seed),
+                charge_bytes: charge_bytes(block),
+                outcome: Outcome::Unknown,
+                inserts: true,
+                counted: true,
+                high_priority: false,
+            };
+            estimator.look_up(&access, 0, Duration::ZERO);
+        }
+        estimator.curve(Duration::ZERO).unwrap()
+    };
+    let first = curve(0);
+    for seed in [7, 1, u64::MAX] {
+        assert_eq!(curve(seed), first, "seed {seed}");
+    }
+}
+
+/// A capacity that is only marked says nothing: without outcomes the axis stays where the sample puts it.
+#[test]
+fn a_capacity_without_outcomes_changes_nothing() {
+    let curve = |capacity: u64| {
+        let mut estimator = Estimator::new(EstimatorConfig::offline(256));
+        let mut random = traces::Random(12);
+        for _ in 0..100_000 {
+            let block = random.below(4_000);
+            let access = Access {
+                hash: hash_key(&block.to_le_bytes()),
+                charge_bytes: charge_bytes(block),
+                outcome: Outcome::Unknown,
+                inserts: true,
+                counted: true,
+                high_priority: false,
+            };
+            estimator.look_up(&access, capacity, Duration::ZERO);
+        }
+        assert_eq!(estimator.measured_miss_ratio(), None);
+        estimator.curve(Duration::ZERO).unwrap()
+    };
+    assert_eq!(curve(0), curve(32 << 20));
 }

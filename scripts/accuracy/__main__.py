@@ -1,6 +1,6 @@
 """Measures how accurate and fast `weir mrc` is, beside libCacheSim, and writes docs/accuracy.md.
 
-    python3 scripts/accuracy --weir target/release/weir --generator target/release/examples/synthetic_trace
+    python3 scripts/accuracy --weir target/release/weir --examples target/release/examples
 
 It can be interrupted: what was measured is kept in the cache (${XDG_CACHE_HOME:-~/.cache}/weir/accuracy) and not measured again, unless
 the program has changed. ACCURACY_SCALE scales the length of the long traces (1: 10,000,000 accesses), ACCURACY_SEEDS and
@@ -12,8 +12,9 @@ import os
 from pathlib import Path
 
 import page
+from paths import hot_paths
 from peer import VERSION, Peer
-from runs import Runs
+from runs import Runs, build_of
 from studies import SAMPLES, Studies
 from traces import Traces
 
@@ -24,7 +25,7 @@ def main():
     root = Path(__file__).resolve().parents[2]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weir", required=True, help="the program")
-    parser.add_argument("--generator", required=True, help="the example `synthetic_trace` of weir-mrc")
+    parser.add_argument("--examples", type=Path, required=True, help="where the examples `synthetic_trace` and `hot_paths` of weir-mrc are")
     parser.add_argument("--page", type=Path, default=root / "docs/accuracy.md", help="the page to write")
     arguments = parser.parse_args()
 
@@ -39,11 +40,13 @@ def main():
     pictures = arguments.page.parent / "accuracy"
     pictures.mkdir(parents=True, exist_ok=True)
     peer = Peer(cache)
-    traces = Traces(cache, arguments.generator, int(FULL * scale))
+    traces = Traces(cache, arguments.examples / "synthetic_trace", int(FULL * scale))
     runs = Runs(cache / "results.json", arguments.weir)
     studies = Studies(runs, traces, peer, seeds, band_seeds, pictures)
+    paths = arguments.examples / "hot_paths"
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
     figures = {
+        "paths": runs.remembered(["hot paths", build_of(paths)], lambda: hot_paths(paths)),
         "peer": studies.against_the_peer(),
         "short": studies.short(),
         "shapes": studies.shapes_of_caches(),

@@ -19,7 +19,7 @@ class Runs:
     def __init__(self, file: Path, weir: str):
         self.file = file
         self.weir = weir
-        self.build = hashlib.sha256(Path(weir).read_bytes()).hexdigest()[:16]
+        self.build = build_of(Path(weir))
         self.results = json.loads(file.read_text()) if file.exists() else {}
 
     def ours(self, trace: Path, *arguments: str, picture: Path | None = None) -> dict:
@@ -31,7 +31,7 @@ class Runs:
         what = ["weir", self.build, trace.name, *arguments]
         if picture and not picture.exists():
             self.results.pop(key_of(what), None)
-        return self._remembered(what, run)
+        return self.remembered(what, run)
 
     def peer(self, peer, trace: Path, samples: int, salt: int, sizes: list[int]) -> dict:
         """The peer's curve at these sizes, with the costs of one run. It takes few sizes at once, and only increasing ones."""
@@ -43,9 +43,10 @@ class Runs:
                 output, cost = measured(peer.command(trace, samples, salt, part))
                 ratios |= zip(part, peer.curve(output), strict=True)
             return {"miss_ratios": [ratios[size] for size in sizes]} | cost
-        return self._remembered(["libCacheSim", trace.name, str(samples), str(salt), str(sizes)], run)
+        return self.remembered(["libCacheSim", trace.name, str(samples), str(salt), str(sizes)], run)
 
-    def _remembered(self, what: list[str], run) -> dict:
+    def remembered(self, what: list[str], run):
+        """The result of `run`, or of an earlier one of the same name."""
         key = key_of(what)
         if key not in self.results:
             start = time.monotonic()
@@ -56,6 +57,11 @@ class Runs:
             part.write_text(json.dumps(self.results))
             part.rename(self.file)
         return self.results[key]
+
+
+def build_of(program: Path) -> str:
+    """Tells builds of a program apart."""
+    return hashlib.sha256(program.read_bytes()).hexdigest()[:16]
 
 
 def key_of(what: list[str]) -> str:

@@ -1,0 +1,157 @@
+//! How many blocks are sampled: room is made when the sample is full, and more are taken in when it has become small.
+
+use std::time::Duration;
+
+use super::Estimator;
+use crate::aged::TICKS_PER_HALF_LIFE;
+use crate::stack::{BlockId, BlockStack};
+use crate::strata::{CLASSES, weight_of};
+
+/// A block that was not used for so many half-lives may be dropped from the sample: all that it counted for counts a sixteenth at
+/// most by now.
+pub(super) const LONG_HALF_LIVES: u32 = 4;
+/// It is dropped if look-ups that come back after so long are rarer than this.
+const DROPPABLE_SHARE: f64 = 0.002;
+/// Share of a full sample that is given up at once to make room.
+const ROOM: f64 = 1.0 / 32.0;
+
+impl Estimator {
+    #[inline]
+    pub(super) fn make_room_for_a_use(&mut self) {
+        if self.stack.is_due_to_pack() {
+            self.pack();
+        }
+    }
+
+    /// Lowers sampling rates until there is room for more blocks.
+    #[cold]
+    pub(super) fn thin_out(&mut self) {
+        let room = ((self.config.samples as f64 * ROOM) as usize).max(1);
+        while self.stack.len() + room > self.config.samples {
+            // As many levels as should do; then the blocks that are above the thresholds go all at once.
+            let mut expected = self.stack.class_blocks().map(f64::from);
+            let enough = (self.config.samples - room) as f64;
+            while expected.iter().sum::<f64>() > enough {
+                let most = self.most_generously_sampled(&expected);
+                if !self.strata.thin(most) {
+                    // Hashes this small exist by malice only; the oldest block goes.
+                    if let Some(oldest) = self.stack.oldest() {
+                        self.stack.remove(oldest);
+                    }
+                    break;
+                }
+                let left = 1.0 / weight_of(1);
+                if self.config.by_size {
+                    expected[most] *= left;
+                } else {
+                    expected.iter_mut().for_each(|blocks| *blocks *= left);
+                }
+            }
+            self.pack();
+        }
+    }
+
+    /// The stratum with the most sampled blocks for its share of look-ups and of bytes: a stratum deserves a share of the sample
+    /// between the two, as they make the errors of both axes.
+    fn most_generously_sampled(&self, blocks: &[f64; CLASSES]) -> usize {
+        let lookups: f64 = self.class_lookups.iter().sum();
+        let bytes = self.stack.total_bytes() as f64;
+        let generosity = |class: usize| {
+            let deserved = self.class_lookups[class] / lookups.max(1.0)
+                + self.stack.class_bytes()[class] as f64 / bytes.max(1.0);
+            blocks[class] / deserved.max(1e-9)
+        };
+        (0..CLASSES)
+            .max_by(|a, b| generosity(*a).total_cmp(&generosity(*b)))
+            .unwrap_or(0)
+    }
+
+    pub(super) fn pack(&mut self) {
+        let scales = self.scales();
+        self.stack.pack(&self.strata, scales);
+    }
+
+    /// What the weights of each stratum are to be multiplied with, so that its blocks are as many as were counted.
+    ///
+    /// Both numbers err: the sample's by the luck of the draw, the counter's by its own. They are averaged with weights inverse to
+    /// their variances.
+    fn scales(&self) -> [f64; CLASSES] {
+        let Some(distinct) = &self.distinct else {
+            return [1.0; CLASSES];
+        };
+        let sampled = self.stack.blocks_below(self.strata.thresholds());
+        std::array::from_fn(|class| {
+            let weight = self.strata.weight(class);
+            let blocks = f64::from(sampled[class]);
+            if blocks == 0.0 || weight == 1.0 {
+                return 1.0;
+            }
+            let drawn = (1.0 - 1.0 / weight) / blocks;
+            let trust = drawn / (drawn + distinct[class].variance());
+            let ratio = distinct[class].count() / (blocks * weight);
+            1.0 + (ratio - 1.0) * trust
+        })
+    }
+
+    pub(super) fn drop_beyond_horizon(&mut self) {
+        let Some(horizon) = self.config.horizon_bytes else {
+            return;
+        };
+        while let Some(oldest) = self.stack.oldest()
+            && self.stack.bytes_above(oldest) > horizon
+        {
+            self.stack.remove(oldest);
+        }
+    }
+
+    #[inline]
+    pub(super) fn advance(&mut self, now: Duration) {
+        let before = self.aged.tick();
+        if self.aged.advance(now) {
+            let left = self.aged.left_since(before);
+            self.class_lookups.iter_mut().for_each(|w| *w *= left);
+            self.drop_and_rise();
+        }
+    }
+
+    /// Once a tick: drops what nobody uses any more, and samples more if the sample has become small.
+    #[cold]
+    fn drop_and_rise(&mut self) {
+        self.drop_unused();
+        if self.before_rise.is_some() {
+            if self.stack.is_newer_than_mark() {
+                self.before_rise = None;
+            }
+            return;
+        }
+        let blocks = self.stack.len();
+        if blocks < self.config.samples / 2 {
+            // To three quarters full, if the new blocks are like the old ones; if they are more, the thresholds fall back.
+            let before = *self.strata.thresholds();
+            let factor = self.config.samples as f64 * 0.75 / blocks.max(1) as f64;
+            if self.strata.rise(factor) {
+                self.stack.mark();
+                self.before_rise = Some(before);
+            }
+        }
+    }
+
+    /// Drops old blocks, if look-ups hardly ever come back to blocks so old.
+    fn drop_unused(&mut self) {
+        let tick = self.aged.tick();
+        let oldest_kept = tick.saturating_sub(LONG_HALF_LIVES * TICKS_PER_HALF_LIFE);
+        let is_old = |stack: &BlockStack, id: BlockId| stack.get(id).tick < oldest_kept;
+        let all_are_old = self
+            .stack
+            .newest()
+            .is_some_and(|id| is_old(&self.stack, id));
+        if self.aged.late_share() > DROPPABLE_SHARE && !all_are_old {
+            return;
+        }
+        while let Some(oldest) = self.stack.oldest()
+            && is_old(&self.stack, oldest)
+        {
+            self.stack.remove(oldest);
+        }
+    }
+}
