@@ -6,6 +6,7 @@ use anyhow::anyhow;
 use clap::{Args, Parser, Subcommand};
 
 use crate::decide::DecideArgs;
+use crate::doctor::DoctorArgs;
 use crate::mrc::MrcArgs;
 use crate::option_profiles::OptionsCommand;
 use crate::raw_settings::RawSettings;
@@ -34,6 +35,8 @@ pub enum Command {
     Decide(DecideArgs),
     /// Show a controller's live table.
     Top(TopArgs),
+    /// Look at agents, Flink and controller, and say what is wrong and what to do.
+    Doctor(DoctorArgs),
     /// List, check and explain RocksDB option profiles.
     #[command(subcommand)]
     Options(OptionsCommand),

@@ -17,6 +17,7 @@ pub mod cycle;
 pub mod daemon;
 pub mod decide;
 pub mod discovery;
+pub mod doctor;
 pub mod duration;
 pub mod effect;
 pub mod fleet;

@@ -7,7 +7,9 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 use weir_controller::cli::{Cli, Command};
-use weir_controller::{Failure, advise, daemon, decide, mrc, option_profiles, simulate, top};
+use weir_controller::{
+    Failure, advise, daemon, decide, doctor, mrc, option_profiles, simulate, top,
+};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -50,6 +52,7 @@ fn execute(command: Command) -> Result<(), Failure> {
             runtime.block_on(advise::advise(&settings, only, json, &mut io::stdout()))
         }
         Command::Decide(args) => decide::decide(&args, &mut io::stdout()),
+        Command::Doctor(args) => runtime.block_on(doctor::doctor(&args, &mut io::stdout())),
         Command::Top(args) => {
             let options = args.options()?;
             runtime.block_on(top::top(&options, daemon::signalled()))
