@@ -21,7 +21,7 @@ MEASURED ?= ../shared/data/nexmark-memory-parallelism.csv
 # Runs with noise of each scenario.
 SEEDS ?= 3
 
-.PHONY: simulate-study help build jar demo test unit e2e bench accuracy lint dist clean flink flink2 prerequisites test-prerequisites
+.PHONY: simulate-study help build jar demo test unit e2e bench bench-e2e memcheck accuracy lint dist clean flink flink2 prerequisites test-prerequisites
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -63,10 +63,16 @@ unit: test-prerequisites jar
 e2e: test-prerequisites jar flink flink2 ## the end-to-end tests, on a real Flink and a real Prometheus
 	cargo test --locked -p weir-testbed --test '*' -- --test-threads=1 --nocapture
 
-bench: ## time the hook's rejected path, the estimator and the event generator, and print the figures
+bench: ## time the hook, resizes, the estimator and the event generator, and print the figures
 	cargo bench --locked -p weir-mrc
 	cargo bench --locked -p weir-agent
 	cargo bench --locked -p nexmark-generator --bench events
+
+bench-e2e: prerequisites jar flink ## measure what Weir costs whole Nexmark jobs (OVERHEAD="--queries q20 --pairs 5 --events 2000000")
+	$(TARGET)/release/weir-overhead $(OVERHEAD)
+
+memcheck: ## run the agent on both builds of RocksDB under valgrind
+	scripts/memcheck.sh
 
 simulate-study: ## compare the scaling policies on MEASURED=FILE.csv in the simulator (SEEDS=3), as in docs/simulator.md
 	cargo run --release --locked -p weir-scaling --example simulate_study -- $(MEASURED) $(SEEDS)

@@ -37,8 +37,21 @@ pub struct Overview {
 pub struct Job {
     /// `RUNNING`, `FINISHED`, `FAILED`, `CANCELED` ...
     pub state: String,
+    /// Milliseconds since the job was submitted, or that it took.
+    #[serde(default, rename = "duration")]
+    pub duration_ms: i64,
     /// One per task of the job graph.
     pub vertices: Vec<Vertex>,
+}
+
+impl Job {
+    /// From the start of its first task until it ended, or now: without the planning and the wait for slots.
+    #[must_use]
+    pub fn running_time(&self) -> Duration {
+        let longest = self.vertices.iter().map(|vertex| vertex.duration_ms).max();
+        let millis = longest.filter(|&ms| ms > 0).unwrap_or(self.duration_ms);
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+    }
 }
 
 /// One task of the job graph.
@@ -52,6 +65,9 @@ pub struct Vertex {
     pub parallelism: u32,
     /// `RUNNING`, ...
     pub status: String,
+    /// Milliseconds since it started, or that it took; -1 before that.
+    #[serde(default, rename = "duration")]
+    pub duration_ms: i64,
 }
 
 /// Which attempt each subtask is in, and how often the job has restarted: what must not change when memory moves.
