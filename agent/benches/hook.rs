@@ -9,18 +9,16 @@
 #![allow(missing_docs, reason = "a benchmark")]
 #![allow(clippy::unwrap_used, reason = "in a benchmark a panic is the verdict")]
 
+mod blocks;
 #[path = "../tests/lab/mod.rs"]
 mod lab;
 
-use std::ffi::c_void;
 use std::hint::black_box;
 use std::process::Command;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use weir_agent::frocksdb::call::{
-    DeleterInsert, DeleterLookup, HelperInsert, HelperLookup, ItemHelper, Release, Slice,
-};
+use blocks::Target;
 
 /// Which build this process is about.
 fn rocksdb() -> &'static str {
@@ -33,124 +31,8 @@ const MODE: &str = "per-operator";
 const CALLS_A_TURN: u32 = 500;
 const TURNS: usize = 4_000;
 
-// A key of each build's form. Of 8.x: file and offset, 16 bytes.
-const KEY: &[u8] = b"\x80\xfc\x03\xed\xc1\xf0\x04\xfe\x89\xb7\x42\xd6\x83\x0b\x01\x02";
-const OTHER_KEY: &[u8] = b"\x80\xfc\x03\xed\xc1\xf0\x04\xfe\x89\xb7\x42\xd6\x83\x0b\x01\x03";
-
-extern "C" fn keep(_key: *const c_void, _value: *mut c_void) {}
-
-static mut VALUE: u64 = 0;
-static DATA_BLOCK: LazyLock<ItemHelperAddress> = LazyLock::new(|| {
-    ItemHelperAddress(Box::into_raw(Box::new(ItemHelper {
-        functions: [keep as *const c_void as usize, 0, 0, 0],
-        role: 0,
-        without_secondary: std::ptr::null(),
-    })))
-});
-
-struct ItemHelperAddress(*const ItemHelper);
-// SAFETY: never changed.
-unsafe impl Send for ItemHelperAddress {}
-// SAFETY: as above.
-unsafe impl Sync for ItemHelperAddress {}
-
-/// A cache with one block in it, called the way RocksDB calls it.
-struct Target {
-    object: *mut c_void,
-    is_eight: bool,
-    _cache: lab::Cache,
-}
-
-impl Target {
-    fn new(cache: lab::Cache) -> Self {
-        let target = Self {
-            object: cache.shared[0] as *mut c_void,
-            is_eight: rocksdb().starts_with('8'),
-            _cache: cache,
-        };
-        let key = slice(KEY);
-        let mut status = [0_u64; 2];
-        let status = status.as_mut_ptr().cast();
-        let none = std::ptr::null_mut();
-        // SAFETY: slot 3 is `Insert` in both; the deleter does nothing with the value.
-        unsafe {
-            let value = (&raw mut VALUE).cast();
-            if target.is_eight {
-                let insert: HelperInsert = std::mem::transmute(target.slot(3));
-                let empty = slice(&[]);
-                insert(
-                    status,
-                    target.object,
-                    &raw const key,
-                    value,
-                    DATA_BLOCK.0,
-                    4096,
-                    none,
-                    1,
-                    &raw const empty,
-                    0,
-                );
-            } else {
-                let insert: DeleterInsert = std::mem::transmute(target.slot(3));
-                let deleter = keep as *const c_void;
-                insert(
-                    status,
-                    target.object,
-                    &raw const key,
-                    value,
-                    4096,
-                    deleter,
-                    none,
-                    1,
-                );
-            }
-        }
-        target
-    }
-
-    fn slot(&self, slot: usize) -> usize {
-        // SAFETY: the object starts with its vptr.
-        unsafe { *(*self.object.cast::<*const usize>()).add(slot) }
-    }
-
-    #[inline]
-    fn lookup(&self, key: &[u8]) -> *mut c_void {
-        let key = slice(key);
-        let key = black_box(&raw const key);
-        let none = std::ptr::null_mut();
-        // SAFETY: slots 5 and 4 are `Lookup`.
-        unsafe {
-            if self.is_eight {
-                let lookup: HelperLookup = std::mem::transmute(self.slot(5));
-                lookup(self.object, key, DATA_BLOCK.0, none, 1, none)
-            } else {
-                let lookup: DeleterLookup = std::mem::transmute(self.slot(4));
-                lookup(self.object, key, none)
-            }
-        }
-    }
-
-    fn hit(&self) {
-        let handle = self.lookup(KEY);
-        // SAFETY: slots 7 and 6 are `Release`; the handle came from `Lookup`.
-        unsafe {
-            let release: Release =
-                std::mem::transmute(self.slot(if self.is_eight { 7 } else { 6 }));
-            release(self.object, handle, false);
-        }
-    }
-
-    fn miss(&self) {
-        black_box(self.lookup(OTHER_KEY));
-    }
-}
-
-fn slice(bytes: &[u8]) -> Slice {
-    Slice {
-        data: bytes.as_ptr(),
-        size: bytes.len(),
-    }
-}
+const KEY: &[u8; 16] = b"\x80\xfc\x03\xed\xc1\xf0\x04\xfe\x89\xb7\x42\xd6\x83\x0b\x01\x02";
+const OTHER_KEY: &[u8; 16] = b"\x80\xfc\x03\xed\xc1\xf0\x04\xfe\x89\xb7\x42\xd6\x83\x0b\x01\x03";
 
 /// A cache without a hook, and one whose every look-up is rejected.
 fn targets() -> (Target, Target) {
@@ -159,6 +41,9 @@ fn targets() -> (Target, Target) {
     let cache = lab::Cache::new(1 << 20);
     let id = cache.register(&agent, "Bench (1/1)#0");
     let hooked = Target::new(cache);
+    for target in [&plain, &hooked] {
+        target.insert(KEY, 4096);
+    }
     let caches = agent.caches.lock();
     let operators = caches.entries[&id].operators.values();
     let contexts: Vec<_> = operators.map(|operator| operator.sampled.context).collect();
@@ -166,6 +51,14 @@ fn targets() -> (Target, Target) {
     // The collector would set the threshold anew every few milliseconds.
     weir_agent::operator::stop_sampling(contexts.into_iter());
     (plain, hooked)
+}
+
+fn hit(target: &Target) {
+    assert!(target.hit(KEY));
+}
+
+fn miss(target: &Target) {
+    black_box(target.lookup(OTHER_KEY));
 }
 
 fn turn(call: impl Fn()) -> Duration {
@@ -204,15 +97,15 @@ fn main() {
             let target = if which == "plain" { &plain } else { &hooked };
             for _ in 0..calls.parse::<u32>().unwrap() {
                 match what {
-                    "hit" => target.hit(),
-                    _ => target.miss(),
+                    "hit" => hit(target),
+                    _ => miss(target),
                 }
             }
         }
         ["6.20.3" | "8.10.0"] => {
             let (plain, hooked) = targets();
-            compare("hit, rejected", || plain.hit(), || hooked.hit());
-            compare("miss, rejected", || plain.miss(), || hooked.miss());
+            compare("hit, rejected", || hit(&plain), || hit(&hooked));
+            compare("miss, rejected", || miss(&plain), || miss(&hooked));
         }
         // As cargo starts it.
         _ => {

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use weir_mrc::EstimatorConfig;
+use weir_mrc::{CacheShape, EstimatorConfig};
 use weir_protocol::{
     AgentHealth, AgentInfo, CacheId, CacheReport, HookState, MemoryBudget, OperatorReport,
     PROTOCOL_VERSION, Report,
@@ -13,9 +13,10 @@ use weir_protocol::{
 
 use crate::caches::{CacheEntry, Caches, OperatorEntry};
 use crate::frocksdb::Build;
-use crate::ledger::MIN_CACHE_BYTES;
+use crate::ledger::{Ledger, MIN_CACHE_BYTES, MIN_WRITE_BUFFER_BYTES};
 use crate::settings::Settings;
-use crate::thread;
+use crate::write_buffers::WriteBufferManagers;
+use crate::{memory_limit, thread};
 
 /// Tells the JVM's log: level and message.
 pub type Log = Box<dyn Fn(LogLevel, &str) + Send + Sync>;
@@ -70,7 +71,13 @@ impl Agent {
     #[must_use]
     pub fn new(settings: Settings, log: Log) -> Arc<Self> {
         Arc::new(Self {
-            caches: Mutex::new(Caches::new(settings.mode, settings.cache_budget_bytes())),
+            caches: Mutex::new(Caches::new(
+                settings.mode,
+                Ledger::new(
+                    settings.cache_budget_bytes(),
+                    settings.write_buffer_cost_percent(),
+                ),
+            )),
             settings,
             counts: Counts::default(),
             started: Instant::now(),
@@ -156,11 +163,22 @@ impl Agent {
     pub fn report(&self) -> Report {
         let uptime = self.uptime();
         let caches = self.caches.lock();
-        let (generation, allocated_bytes) = (caches.ledger.generation(), caches.allocated_bytes());
+        let generation = caches.ledger.generation();
+        let total_bytes = self.settings.memory.total_bytes;
+        let cache_bytes = caches.ledger.cache_budget_bytes();
+        let budget = MemoryBudget {
+            total_bytes,
+            write_buffer_bytes: total_bytes.saturating_sub(cache_bytes),
+            cache_bytes,
+            allocated_bytes: caches.allocated_bytes(),
+            min_cache_bytes: MIN_CACHE_BYTES,
+            min_write_buffer_bytes: MIN_WRITE_BUFFER_BYTES,
+            write_buffer_cost_percent: caches.ledger.write_buffer_cost_percent(),
+        };
         let entries = caches
             .entries
             .iter()
-            .map(|(&id, entry)| cache_report(id, entry, uptime))
+            .map(|(&id, entry)| cache_report(id, entry, &caches.write_buffers, uptime))
             .collect();
         drop(caches);
         Report {
@@ -168,20 +186,8 @@ impl Agent {
             uptime_ms: millis(uptime),
             generation,
             agent: self.info(),
-            budget: MemoryBudget {
-                total_bytes: self.settings.memory.total_bytes,
-                write_buffer_bytes: self
-                    .settings
-                    .memory
-                    .total_bytes
-                    .saturating_sub(self.settings.cache_budget_bytes()),
-                cache_bytes: self.settings.cache_budget_bytes(),
-                allocated_bytes,
-                min_cache_bytes: MIN_CACHE_BYTES,
-                min_write_buffer_bytes: 0,
-                write_buffer_cost_percent: 0,
-            },
-            container: None,
+            budget,
+            container: memory_limit::read(),
             caches: entries,
             health: self.health(),
         }
@@ -223,13 +229,23 @@ impl Agent {
 }
 
 /// One cache, with the operators behind it where it is shared.
-fn cache_report(id: CacheId, entry: &CacheEntry, uptime: Duration) -> CacheReport {
+fn cache_report(
+    id: CacheId,
+    entry: &CacheEntry,
+    managers: &WriteBufferManagers,
+    uptime: Duration,
+) -> CacheReport {
     let usage = entry.usage();
     entry.sampled.settle(uptime);
+    // Behind a shared cache an operator's curve is that of a cache of its own, as mode per-operator would give it.
+    let shape = match entry.sampled.whole {
+        Some(_) => CacheShape::IDEAL,
+        None => entry.shape,
+    };
     let mut operators: Vec<OperatorReport> = entry
         .operators
         .iter()
-        .map(|(&id, operator)| operator_report(id, operator, uptime))
+        .map(|(&id, operator)| operator_report(id, operator, shape, managers, uptime))
         .collect();
     let mut report = CacheReport {
         id,
@@ -250,7 +266,7 @@ fn cache_report(id: CacheId, entry: &CacheEntry, uptime: Duration) -> CacheRepor
         {
             // Let go before an operator's samples are locked below: the collector locks those first.
             let mut whole = whole.lock();
-            report.curve = whole.estimator.curve(uptime);
+            report.curve = whole.estimator.curve_for(entry.shape, uptime);
             report.curve_samples = whole.estimator.samples();
         }
         report.lookups = entry.lookups();
@@ -270,18 +286,24 @@ fn cache_report(id: CacheId, entry: &CacheEntry, uptime: Duration) -> CacheRepor
     report
 }
 
-fn operator_report(id: u32, entry: &OperatorEntry, uptime: Duration) -> OperatorReport {
+fn operator_report(
+    id: u32,
+    entry: &OperatorEntry,
+    shape: CacheShape,
+    managers: &WriteBufferManagers,
+    uptime: Duration,
+) -> OperatorReport {
     let mut samples = entry.sampled.samples.lock();
     OperatorReport {
         id: u64::from(id),
         operator: entry.operator.clone(),
         age_ms: millis(entry.attached_at.elapsed()),
         lookups: entry.sampled.context.lookups(),
-        curve: samples.sampling.estimator.curve(uptime),
+        curve: samples.sampling.estimator.curve_for(shape, uptime),
         curve_samples: samples.sampling.estimator.samples(),
         miss_seconds: samples.miss.mean_seconds(),
         hit_seconds: samples.hit.mean_seconds(),
-        write_buffers: entry.write_buffers.as_ref().map(|w| w.report()),
+        write_buffers: entry.write_buffers.and_then(|id| managers.report(id)),
     }
 }
 

@@ -7,20 +7,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use thiserror::Error;
-use weir_mrc::EstimatorConfig;
+use weir_mrc::{CacheShape, EstimatorConfig};
 use weir_protocol::{
-    Allocation, AppliedAllocation, AppliedCapacity, CacheId, LookupCount, MemoryMode,
-    OperatorSubtask, Refusal, RefusalKind,
+    Allocation, AppliedAllocation, AppliedCapacity, CacheId, ContainerMemory, LookupCount,
+    MemoryMode, OperatorSubtask, Refusal, RefusalKind,
 };
 
-use crate::frocksdb::{
-    BoundCache, Build, CacheUsage, RefusedBuild, SharedCache, WeakCache, WriteBufferManager,
-};
+use crate::frocksdb::{BoundCache, Build, CacheUsage, RefusedBuild, SharedPointer};
 use crate::hook::HookedVtable;
 use crate::latency::LatencyHistogram;
-use crate::ledger::{Ledger, Resize};
+use crate::ledger::{Ledger, ManagerId, Resize};
+use crate::memory_limit;
+use crate::remembered::{RememberedSizes, Sizes};
 use crate::sampling::{OperatorSamples, SampledCache, SampledOperator};
 use crate::thread;
+use crate::write_buffers::WriteBufferManagers;
 
 /// The caches of one TaskManager.
 #[derive(Debug)]
@@ -32,8 +33,12 @@ pub struct Caches {
     pub hooked: Option<&'static Build>,
     /// Live caches.
     pub entries: BTreeMap<CacheId, CacheEntry>,
+    /// Write buffer managers behind their operators.
+    pub write_buffers: WriteBufferManagers,
+    /// What operators that have left were given, for when they come back.
+    remembered: RememberedSizes,
     /// Hooks of caches that were released: reused once RocksDB has destroyed the cache.
-    retired: Vec<(&'static HookedVtable, Option<WeakCache>)>,
+    retired: Vec<(&'static HookedVtable, BoundCache)>,
     next_id: u32,
 }
 
@@ -46,17 +51,15 @@ pub struct CacheEntry {
     pub sampled: Arc<SampledCache>,
     /// When it was attached.
     pub attached_at: Instant,
+    /// How it divides its capacity, which is fixed when RocksDB makes it.
+    pub shape: CacheShape,
     /// Look-ups of operators that have left.
     departed: Vec<LookupCount>,
     cache: BoundCache,
-    /// Which object it is.
-    object: *mut c_void,
+    /// Capacity it had when it was attached.
+    came_with_bytes: u64,
     hooked: &'static HookedVtable,
-    weak: Option<WeakCache>,
 }
-
-// SAFETY: `object` is only compared.
-unsafe impl Send for CacheEntry {}
 
 /// One operator subtask behind a cache.
 #[derive(Debug)]
@@ -67,8 +70,8 @@ pub struct OperatorEntry {
     pub sampled: Arc<SampledOperator>,
     /// When it was attached.
     pub attached_at: Instant,
-    /// Its write buffers, if known.
-    pub write_buffers: Option<WriteBufferManager>,
+    /// The write buffer manager it writes through, if known.
+    pub write_buffers: Option<ManagerId>,
     /// Address of the statistics of its database, which tells it apart behind a shared cache; 0 where it is alone.
     statistics: usize,
 }
@@ -102,20 +105,25 @@ pub enum RefusedCache {
         "the operator cannot be told apart behind the shared cache: its statistics are in use, or the cache has too many operators"
     )]
     NoPlace,
+    /// Nobody could tell when it is gone.
+    #[error("the cache's handle is not a shared pointer as RocksDB {0} makes them")]
+    ForeignPointer(&'static str),
     /// Only a cache of its own can be given to an operator.
     #[error("the cache is already registered; in mode per-operator each operator has its own")]
     AlreadyRegistered,
 }
 
 impl Caches {
-    /// No caches yet.
+    /// No caches yet, and an empty ledger.
     #[must_use]
-    pub fn new(mode: MemoryMode, cache_budget_bytes: u64) -> Self {
+    pub fn new(mode: MemoryMode, ledger: Ledger) -> Self {
         Self {
             mode,
-            ledger: Ledger::new(cache_budget_bytes),
+            ledger,
             hooked: None,
             entries: BTreeMap::new(),
+            write_buffers: WriteBufferManagers::default(),
+            remembered: RememberedSizes::default(),
             retired: Vec::new(),
             next_id: 1,
         }
@@ -125,21 +133,25 @@ impl Caches {
     /// Returns the number to give to [`Caches::release`].
     ///
     /// Per operator, the cache gets its share of the budget at once. A shared cache keeps the capacity Flink gave it, as long as
-    /// that is within the budget; one that is only observed keeps it whatever it is.
+    /// that is within the budget; one that is only observed keeps it whatever it is. What an allocation had given the operator
+    /// before it was restarted, it gets again.
     ///
     /// # Safety
     ///
-    /// The cache handle must be RocksJava's of a live cache and stay valid until every operator behind it was released. The
-    /// statistics handle must be null or RocksJava's of live statistics.
+    /// The cache handle must be RocksJava's of a live cache, the statistics handle null or RocksJava's of live statistics. Neither
+    /// is used after the call.
     pub unsafe fn register(
         &mut self,
         registration: Registration,
         estimator: EstimatorConfig,
     ) -> Result<u32, RefusedCache> {
-        let shared = registration.cache.cast::<SharedCache>();
+        let shared = registration.cache.cast::<SharedPointer>();
         if shared.is_null() {
             return Err(RefusedCache::NullHandle);
         }
+        // A cache that was destroyed unannounced may have had the address of this one.
+        self.sweep();
+        let remembered = self.remembered.of(&registration.operator).cache_bytes;
         // SAFETY: the caller vouches for the handles; a `shared_ptr` starts with the object's address.
         let (object, statistics) = unsafe {
             let statistics = registration.statistics.cast::<usize>();
@@ -163,7 +175,7 @@ impl Caches {
                 match admitted {
                     Err(_) => self.detach(cache),
                     Ok(_) if self.mode == MemoryMode::Shared => {
-                        let resizes = self.ledger.admit_at(cache, capacity_bytes);
+                        let resizes = self.ledger.admit_at(cache, capacity_bytes, remembered);
                         self.put_in_force(&resizes);
                     }
                     Ok(_) => {}
@@ -179,7 +191,7 @@ impl Caches {
                     let context = entry.hooked.context().own();
                     entry.add(id, context, 0, registration.operator, estimator);
                 }
-                let resizes = self.ledger.admit(cache);
+                let resizes = self.ledger.admit(cache, remembered);
                 self.put_in_force(&resizes);
                 Ok(id)
             }
@@ -193,7 +205,7 @@ impl Caches {
     /// As for [`Caches::register`].
     unsafe fn attach(
         &mut self,
-        shared: *mut SharedCache,
+        shared: *mut SharedPointer,
         whole: Option<EstimatorConfig>,
     ) -> Result<(CacheId, u64), RefusedCache> {
         // SAFETY: the caller vouches for the handle.
@@ -204,25 +216,20 @@ impl Caches {
             .retired
             .iter()
             .position(|(hooked, _)| unsafe { hooked.is_installed_in(object) });
-        let (cache, hooked, weak) = if let Some(position) = retired {
-            let (hooked, weak) = self.retired.swap_remove(position);
-            let functions = hooked.build().functions;
-            // SAFETY: as above.
-            (unsafe { BoundCache::bind(shared, functions) }, hooked, weak)
+        let (hooked, cache) = if let Some(position) = retired {
+            self.retired.swap_remove(position)
         } else {
             // SAFETY: as above.
             unsafe {
                 let build = Build::of_cache(object)?;
+                let cache = BoundCache::bind(shared, build)
+                    .ok_or(RefusedCache::ForeignPointer(build.version))?;
                 let hooked = self
                     .recycled(build)
                     .unwrap_or_else(|| HookedVtable::leak(build));
                 // `of_cache` found the class's own vtable; the copy is new, or its last cache is destroyed.
                 hooked.install(object);
-                (
-                    BoundCache::bind(shared, build.functions),
-                    hooked,
-                    WeakCache::of(shared, build.control_vtable),
-                )
+                (hooked, cache)
             }
         };
         self.hooked = Some(hooked.build());
@@ -238,11 +245,11 @@ impl Caches {
             operators: BTreeMap::new(),
             sampled: Arc::new(SampledCache::new(whole)),
             attached_at: Instant::now(),
+            shape: cache.shape(),
             departed: Vec::new(),
             cache,
-            object,
+            came_with_bytes: capacity_bytes,
             hooked,
-            weak,
         };
         let id = CacheId(u64::from(id));
         self.entries.insert(id, entry);
@@ -276,8 +283,52 @@ impl Caches {
     fn entry_of(&self, object: *mut c_void) -> Option<CacheId> {
         let mut entries = self.entries.iter();
         entries
-            .find(|(_, entry)| entry.object == object)
+            .find(|(_, entry)| entry.cache.object() == object)
             .map(|(&id, _)| id)
+    }
+
+    /// Tells which write buffer manager an operator writes through; a later call replaces an earlier one. False if there is no
+    /// such operator, or if the manager cannot be read.
+    ///
+    /// # Safety
+    ///
+    /// The handle must be null or RocksJava's of a live manager of the build that made the operator's cache.
+    pub unsafe fn write_through(&mut self, operator: u32, handle: *const c_void) -> bool {
+        let Some((build, subtask)) = self.operator_mut(operator).map(|(hooked, entry)| {
+            let subtask = entry.operator.clone();
+            (hooked.build(), subtask)
+        }) else {
+            return false;
+        };
+        // SAFETY: the caller vouches for the handle.
+        let Some((manager, came_with_bytes)) =
+            (unsafe { self.write_buffers.join(operator, handle, build) })
+        else {
+            return false;
+        };
+        let earlier = self
+            .operator_mut(operator)
+            .and_then(|(_, entry)| entry.write_buffers.replace(manager));
+        if let Some(earlier) = earlier.filter(|earlier| *earlier != manager) {
+            self.leave(operator, earlier);
+        }
+        if let Some(came_with_bytes) = came_with_bytes.filter(|_| self.mode != MemoryMode::Observe)
+        {
+            let remembered = self.remembered.of(&subtask).write_buffer_bytes;
+            let resizes = self
+                .ledger
+                .admit_manager(manager, came_with_bytes, remembered);
+            self.put_in_force(&resizes);
+        }
+        true
+    }
+
+    /// An operator writes through a manager no more. The last one to leave leaves it as it came.
+    fn leave(&mut self, operator: u32, manager: ManagerId) {
+        if self.write_buffers.leave(operator, manager) {
+            let resizes = self.ledger.release_manager(manager);
+            self.put_in_force(&resizes);
+        }
     }
 
     /// Lets an operator go, and with the last one behind it its cache. After that the agent does not touch either any more.
@@ -289,15 +340,59 @@ impl Caches {
         else {
             return;
         };
-        if let Some(operator) = entry.operators.remove(&id) {
-            operator.sampled.context.switch_off();
-            entry.hooked.context().dismiss(operator.statistics);
-            entry.sampled.part_with(&operator.sampled);
-            add_counts(&mut entry.departed, &operator.sampled.context.lookups());
+        let Some(operator) = entry.operators.remove(&id) else {
+            return;
+        };
+        operator.sampled.context.switch_off();
+        entry.hooked.context().dismiss(operator.statistics);
+        entry.sampled.part_with(&operator.sampled);
+        add_counts(&mut entry.departed, &operator.sampled.context.lookups());
+        let is_last = entry.operators.is_empty();
+        let came_with_bytes = entry.came_with_bytes;
+        let sizes = Sizes {
+            cache_bytes: self
+                .ledger
+                .wanted_bytes(cache)
+                .filter(|&bytes| self.mode == MemoryMode::PerOperator || bytes != came_with_bytes),
+            write_buffer_bytes: operator
+                .write_buffers
+                .and_then(|manager| self.ledger.changed_write_buffer_bytes(manager)),
+        };
+        self.remembered.keep(&operator.operator, sizes);
+        if let Some(manager) = operator.write_buffers {
+            self.leave(id, manager);
         }
-        if entry.operators.is_empty() {
+        if is_last {
+            if self.mode == MemoryMode::Shared
+                && let Some(entry) = self.entries.get(&cache)
+            {
+                // Its slot may give it to another job.
+                entry.cache.set_capacity(came_with_bytes);
+            }
             self.detach(cache);
             let resizes = self.ledger.release(cache);
+            self.put_in_force(&resizes);
+        }
+    }
+
+    /// Lets go what RocksDB has destroyed without the agent being told: a restore that failed half-way, handles that a garbage
+    /// collector closed.
+    pub fn sweep(&mut self) {
+        let gone = self.entries.values().filter(|entry| entry.cache.is_gone());
+        let operators: Vec<u32> = gone
+            .flat_map(|entry| entry.operators.keys().copied())
+            .collect();
+        for operator in operators {
+            self.release(operator);
+        }
+        for manager in self.write_buffers.gone() {
+            for entry in self.entries.values_mut() {
+                for operator in entry.operators.values_mut() {
+                    operator.write_buffers.take_if(|id| *id == manager);
+                }
+            }
+            self.write_buffers.forget(manager);
+            let resizes = self.ledger.release_manager(manager);
             self.put_in_force(&resizes);
         }
     }
@@ -305,7 +400,7 @@ impl Caches {
     fn detach(&mut self, cache: CacheId) {
         if let Some(entry) = self.entries.remove(&cache) {
             entry.hooked.context().own().switch_off();
-            self.retired.push((entry.hooked, entry.weak));
+            self.retired.push((entry.hooked, entry.cache));
         }
     }
 
@@ -317,33 +412,35 @@ impl Caches {
         })
     }
 
-    /// Applies an allocation, or refuses it whole.
-    pub fn apply(&mut self, allocation: &Allocation) -> Result<AppliedAllocation, Refusal> {
+    /// Applies an allocation, or refuses it whole. `memory` is what the container has left, if that is known: nothing grows into
+    /// what is not there.
+    pub fn apply(
+        &mut self,
+        allocation: &Allocation,
+        memory: Option<&ContainerMemory>,
+    ) -> Result<AppliedAllocation, Refusal> {
+        let generation = self.ledger.generation();
+        let refused = |(kind, message)| Refusal {
+            kind,
+            message,
+            generation,
+        };
         if self.mode == MemoryMode::Observe {
-            return Err(Refusal {
-                kind: RefusalKind::Unavailable,
-                message: "weir.memory.mode is observe: caches are watched and keep their sizes; set it to shared or per-operator".to_owned(),
-                generation: self.ledger.generation(),
-            });
+            let message = "weir.memory.mode is observe: caches are watched and keep their sizes; set it to shared or per-operator";
+            return Err(refused((RefusalKind::Unavailable, message.to_owned())));
         }
-        if let Some(unknown) = allocation.write_buffers.first() {
-            return Err(Refusal {
-                kind: RefusalKind::UnknownWriteBuffers,
-                message: format!(
-                    "the write buffers of cache {} cannot be resized",
-                    unknown.cache
-                ),
-                generation: self.ledger.generation(),
-            });
+        let behind: BTreeMap<CacheId, ManagerId> = self
+            .entries
+            .iter()
+            .filter_map(|(&id, entry)| Some((id, entry.manager()?)))
+            .collect();
+        let manager_of = |cache: CacheId| behind.get(&cache).copied();
+        if let Some(memory) = memory {
+            let growth_bytes = self.ledger.growth_bytes(allocation, manager_of);
+            memory_limit::refuse_growth(memory, growth_bytes)
+                .map_err(|message| refused((RefusalKind::MemoryPressure, message)))?;
         }
-        let resizes = self
-            .ledger
-            .apply(allocation)
-            .map_err(|(kind, message)| Refusal {
-                kind,
-                message,
-                generation: self.ledger.generation(),
-            })?;
+        let resizes = self.ledger.apply(allocation, manager_of).map_err(refused)?;
         self.put_in_force(&resizes);
         Ok(AppliedAllocation {
             generation: self.ledger.generation(),
@@ -360,7 +457,7 @@ impl Caches {
                     }
                 })
                 .collect(),
-            write_buffers: Vec::new(),
+            write_buffers: self.write_buffers.applied(),
             allocated_bytes: self.ledger.allocated_bytes(),
             cache_budget_bytes: self.ledger.cache_budget_bytes(),
         })
@@ -368,8 +465,15 @@ impl Caches {
 
     fn put_in_force(&self, resizes: &[Resize]) {
         for resize in resizes {
-            if let Some(entry) = self.entries.get(&resize.id) {
-                entry.cache.set_capacity(resize.capacity_bytes);
+            match *resize {
+                Resize::Cache { id, capacity_bytes } => {
+                    if let Some(entry) = self.entries.get(&id) {
+                        entry.cache.set_capacity(capacity_bytes);
+                    }
+                }
+                Resize::WriteBuffers { id, capacity_bytes } => {
+                    self.write_buffers.set_capacity(id, capacity_bytes);
+                }
             }
         }
     }
@@ -395,9 +499,10 @@ impl Caches {
 
     /// A hook of this build whose cache RocksDB has destroyed, so that no thread can be inside it.
     fn recycled(&mut self, build: &Build) -> Option<&'static HookedVtable> {
-        let position = self.retired.iter().position(|(hooked, weak)| {
-            std::ptr::eq(hooked.build(), build) && weak.as_ref().is_some_and(WeakCache::is_gone)
-        })?;
+        let position = self
+            .retired
+            .iter()
+            .position(|(hooked, cache)| std::ptr::eq(hooked.build(), build) && cache.is_gone())?;
         Some(self.retired.swap_remove(position).0)
     }
 }
@@ -414,6 +519,12 @@ impl CacheEntry {
     pub fn name(&self) -> OperatorSubtask {
         let all: Vec<&OperatorSubtask> = self.operators.values().map(|o| &o.operator).collect();
         OperatorSubtask::sharing(&all)
+    }
+
+    /// The write buffer manager that its operators write through, if known: Flink gives all of a slot one.
+    #[must_use]
+    pub fn manager(&self) -> Option<ManagerId> {
+        self.operators.values().find_map(|o| o.write_buffers)
     }
 
     /// Exact counts of all operators behind it together, those included that have left.

@@ -42,9 +42,13 @@ pub fn start(agent: Arc<Agent>) -> std::io::Result<JoinHandle<()>> {
 
 fn run(agent: &Agent) {
     let mut collector = Collector::default();
+    repeat(agent, || collector.round(agent));
+}
+
+/// Repeats a round, which returns how many samples there were, until it has panicked too often; then sampling is given up.
+pub fn repeat(agent: &Agent, mut round: impl FnMut() -> u64) {
     loop {
-        let round = catch_unwind(AssertUnwindSafe(|| collector.round(agent)));
-        let pause = match round {
+        let pause = match catch_unwind(AssertUnwindSafe(&mut round)) {
             Ok(0) => IDLE_PAUSE,
             Ok(_) => BUSY_PAUSE,
             Err(_) => {
@@ -122,9 +126,10 @@ impl Collector {
 
     /// Reads the list of caches and their sizes, unless somebody is changing them right now.
     fn refresh(&mut self, agent: &Agent) {
-        let Some(caches) = agent.caches.try_lock() else {
+        let Some(mut caches) = agent.caches.try_lock() else {
             return;
         };
+        caches.sweep();
         self.refreshed = Some(Instant::now());
         self.operators.clear();
         self.caches.clear();

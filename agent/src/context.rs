@@ -19,7 +19,7 @@ pub struct CacheContext {
     /// The one operator that has this cache; of a shared cache, whatever belongs to no known operator.
     own: OperatorContext,
     /// The operators behind a shared cache. Made when the first of them comes.
-    tenants: OnceLock<Box<[Tenant]>>,
+    tenants: OnceLock<Box<[Tenant; TENANTS]>>,
 }
 
 /// Read by every look-up, written at attach only.
@@ -87,6 +87,21 @@ impl CacheContext {
         let Some(tenants) = self.tenants.get().filter(|_| statistics != 0) else {
             return &self.own;
         };
+        let first = &tenants[first_place(statistics)];
+        if first.statistics.load(Ordering::Relaxed) == statistics {
+            &first.operator
+        } else {
+            self.displaced_tenant(tenants, statistics)
+        }
+    }
+
+    /// A tenant that found its first place taken; kept out of the hook, where it would be unrolled.
+    #[cold]
+    fn displaced_tenant<'a>(
+        &'a self,
+        tenants: &'a [Tenant; TENANTS],
+        statistics: usize,
+    ) -> &'a OperatorContext {
         places(statistics)
             .map(|place| &tenants[place])
             .find(|tenant| tenant.statistics.load(Ordering::Relaxed) == statistics)
@@ -98,9 +113,13 @@ impl CacheContext {
         if statistics == 0 || !std::ptr::eq(self.tenant(statistics), &self.own) {
             return None;
         }
-        let tenants = self
-            .tenants
-            .get_or_init(|| (0..TENANTS).map(|_| Tenant::default()).collect());
+        let tenants = self.tenants.get_or_init(|| {
+            // By way of a slice: made as an array it would pass over the stack, which is too small for it.
+            let tenants: Box<[Tenant]> = (0..TENANTS).map(|_| Tenant::default()).collect();
+            tenants
+                .try_into()
+                .unwrap_or_else(|_| unreachable!("there are as many as places"))
+        });
         let tenant = places(statistics)
             .map(|place| &tenants[place])
             .find(|tenant| tenant.statistics.load(Ordering::Relaxed) == 0)?;
@@ -126,10 +145,13 @@ impl CacheContext {
 }
 
 #[inline]
-fn places(statistics: usize) -> impl Iterator<Item = usize> {
+fn first_place(statistics: usize) -> usize {
     // Objects of one size come in strides: only a product mixes what differs in their addresses.
-    let first =
-        statistics.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (usize::BITS - TENANTS.trailing_zeros());
+    statistics.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (usize::BITS - TENANTS.trailing_zeros())
+}
+
+fn places(statistics: usize) -> impl Iterator<Item = usize> {
+    let first = first_place(statistics);
     (0..PROBES).map(move |step| (first + step) % TENANTS)
 }
 

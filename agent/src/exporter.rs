@@ -12,6 +12,7 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::to_bytes;
@@ -26,7 +27,7 @@ use tokio::sync::Semaphore;
 use weir_protocol::{Allocation, Refusal, RefusalKind};
 
 use crate::agent::{Agent, LogLevel};
-use crate::{announcer, metrics};
+use crate::{announcer, memory_limit, metrics};
 
 const NAME: &str = "weir-http";
 /// Prometheus, a controller and a few curious people.
@@ -62,7 +63,8 @@ pub fn start(
                 if agent.settings.controller_url.is_some() {
                     tokio::spawn(announcer::run(agent.clone(), url));
                 }
-                if let Err(error) = serve(agent.clone(), listener).await {
+                let routes = |peer| router(agent.clone(), peer);
+                if let Err(error) = serve(&agent, listener, routes).await {
                     agent.log(
                         LogLevel::Warn,
                         &format!("Weir's HTTP server stopped: {error}"),
@@ -83,7 +85,22 @@ pub fn router(agent: Arc<Agent>, peer: SocketAddr) -> Router {
         .with_state(agent)
 }
 
-async fn serve(agent: Arc<Agent>, listener: TcpListener) -> std::io::Result<()> {
+/// Notes when a connection ends in a panic. The runtime catches it, and the others go on.
+struct PanicWitness(Arc<Agent>);
+
+impl Drop for PanicWitness {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.counts.panics_caught.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+async fn serve(
+    agent: &Arc<Agent>,
+    listener: TcpListener,
+    routes: impl Fn(SocketAddr) -> Router,
+) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
@@ -98,8 +115,10 @@ async fn serve(agent: Arc<Agent>, listener: TcpListener) -> std::io::Result<()> 
         let Ok(place) = places.clone().try_acquire_owned() else {
             continue; // full: the connection is closed
         };
-        let service = TowerToHyperService::new(router(agent.clone(), peer));
+        let service = TowerToHyperService::new(routes(peer));
+        let witness = PanicWitness(agent.clone());
         tokio::spawn(async move {
+            let _witness = witness;
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
                 // One request a connection: a client that reuses an idle one would at times find it just closed by the
@@ -166,7 +185,8 @@ async fn allocate(
             );
         }
     };
-    let applied = agent.caches.lock().apply(&allocation);
+    let memory = memory_limit::read();
+    let applied = agent.caches.lock().apply(&allocation, memory.as_ref());
     match applied {
         Ok(applied) => Json(applied).into_response(),
         Err(refused) => refusal(refused),
@@ -210,4 +230,49 @@ fn may_change(agent: &Agent, peer: IpAddr, request: &Request) -> Result<(), Stri
 /// Compares without telling by the time taken where the difference is.
 fn is_equal(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |acc, (x, y)| acc | (x ^ y)) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    use super::*;
+    use crate::settings::Settings;
+
+    fn answer(address: SocketAddr, path: &str) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: weir\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    #[test]
+    fn a_handler_that_panics_costs_its_own_connection_and_is_counted() {
+        let pairs = [("mode", "observe"), ("budget-bytes", "100000000")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let agent = Agent::new(Settings::parse(&pairs).unwrap(), Box::new(|_, _| {}));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = agent.clone();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = { runtime }.enable_all().build().unwrap();
+            let routes = |peer: SocketAddr| {
+                let failing = move || async move {
+                    assert_eq!(peer.port(), 0, "injected");
+                };
+                router(server.clone(), peer).route("/panic", get(failing))
+            };
+            runtime.block_on(serve(&server, listener, routes)).unwrap();
+        });
+        // More often than there are places: each must be given back.
+        for _ in 0..2 * MAX_CONNECTIONS {
+            assert_eq!(answer(address, "/panic"), "");
+        }
+        assert!(answer(address, "/healthz").starts_with("HTTP/1.1 200"));
+        assert_eq!(agent.health().panics_caught, 2 * MAX_CONNECTIONS as u64);
+    }
 }

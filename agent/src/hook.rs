@@ -120,29 +120,16 @@ unsafe fn context_of(cache: *mut c_void) -> &'static CacheContext {
     }
 }
 
-/// Runs a look-up with its recording, and takes the time of both if it is this one's turn and it hits.
+/// Takes the time of a look-up and of its recording; both are told if it hit a block.
 ///
-/// `call` is RocksDB's own function; `record` tells whether the look-up hit a block.
-#[inline]
-fn observe(
+/// Not part of the look-up that is not timed: values that a closure borrows have to be written to memory, which is more work
+/// than the rest of the hook.
+fn timed(
     operator: &'static OperatorContext,
     call: impl FnOnce() -> *mut c_void,
     record: impl FnOnce(*mut c_void) -> bool,
 ) -> *mut c_void {
-    if operator.is_timing_due() {
-        return observe_timed(operator, call, record);
-    }
-    let handle = call();
-    record(handle);
-    handle
-}
-
-#[cold]
-fn observe_timed(
-    operator: &'static OperatorContext,
-    call: impl FnOnce() -> *mut c_void,
-    record: impl FnOnce(*mut c_void) -> bool,
-) -> *mut c_void {
+    operator.begin_timing();
     let started = recorder::monotonic_nanos();
     let handle = call();
     let returned = recorder::monotonic_nanos();

@@ -17,9 +17,10 @@ use weir_rocksdb_options::{Profile, UnknownProfile};
 
 use crate::agent::{Agent, LogLevel};
 use crate::caches::{RefusedCache, Registration};
-use crate::frocksdb::{self, Build, UnknownStatistics, WriteBufferManager, pin_own_library};
+use crate::frocksdb::{self, Build, UnknownStatistics};
+use crate::identity;
 use crate::settings::{InvalidSetting, Settings};
-use crate::{collector, exporter, identity};
+use crate::start::{self, NotStarted};
 
 /// What a native method may fail with; its text becomes the exception's message.
 #[derive(Debug, Error)]
@@ -36,12 +37,10 @@ enum ExportError {
     Profile(#[from] UnknownProfile),
     #[error("settings must come as pairs of key and value; there are {0} strings")]
     OddSettings(usize),
+    #[error(transparent)]
+    Start(#[from] NotStarted),
     #[error("the agent was not started")]
-    NotStarted,
-    #[error("the native library cannot be kept in the process")]
-    NotPinned,
-    #[error("a thread could not be started: {0}")]
-    Thread(#[from] std::io::Error),
+    NotRunning,
 }
 
 /// `static native String start(String[] keysAndValues)`: the base URL of the HTTP server, or an empty string.
@@ -55,7 +54,8 @@ pub extern "system" fn Java_io_weir_NativeAgent_start<'local>(
         .with_env(|env| -> Result<JString<'local>, ExportError> {
             let settings = Settings::parse(&pairs(env, &keys_and_values)?)?;
             let class = env.new_global_ref(class)?;
-            let url = start(settings, class)?;
+            let log = Box::new(move |level, message: &str| log_to_jvm(&class, level, message));
+            let url = start::start(settings, log)?;
             Ok(env.new_string(url)?)
         })
         .resolve::<ThrowRuntimeExAndDefault>()
@@ -79,7 +79,7 @@ pub extern "system" fn Java_io_weir_NativeAgent_register<'local>(
 ) -> jlong {
     unowned
         .with_env(|env| -> Result<jlong, ExportError> {
-            let agent = Agent::get().ok_or(ExportError::NotStarted)?;
+            let agent = Agent::get().ok_or(ExportError::NotRunning)?;
             let mut operator = identity::operator_of_thread(
                 &thread_name.try_to_string(env)?,
                 &job_id.try_to_string(env)?,
@@ -94,8 +94,7 @@ pub extern "system" fn Java_io_weir_NativeAgent_register<'local>(
                 statistics: statistics_handle as usize as *mut c_void,
                 operator,
             };
-            // SAFETY: Java passes native handles of live objects, and closes the cache only after the last `release` of an
-            // operator behind it.
+            // SAFETY: Java passes native handles of objects that it keeps during the call.
             let registered = unsafe {
                 agent
                     .caches
@@ -152,16 +151,12 @@ pub extern "system" fn Java_io_weir_NativeAgent_writeBufferManager<'local>(
 ) {
     unowned
         .with_env(|_env| -> Result<(), ExportError> {
-            let agent = Agent::get().ok_or(ExportError::NotStarted)?;
+            let agent = Agent::get().ok_or(ExportError::NotRunning)?;
             let mut caches = agent.caches.lock();
-            if let Some((hooked, entry)) = caches.operator_mut(operator_number(id)) {
-                entry.write_buffers = hooked.build().write_buffers.and_then(|functions| {
-                    // SAFETY: Java passes `WriteBufferManager.getNativeHandle()` of the manager in the operator's options,
-                    // which lives until after `release`; the cache is of the same build.
-                    unsafe {
-                        WriteBufferManager::bind(handle as usize as *const *mut c_void, functions)
-                    }
-                });
+            // SAFETY: Java passes `WriteBufferManager.getNativeHandle()` of the manager that it is just putting into the
+            // operator's options; the cache is of the same build. A manager that cannot be read is left alone.
+            unsafe {
+                caches.write_through(operator_number(id), handle as usize as *const c_void);
             }
             Ok(())
         })
@@ -206,33 +201,6 @@ pub extern "system" fn Java_io_weir_NativeAgent_profile<'local>(
             Ok(array)
         })
         .resolve::<ThrowRuntimeExAndDefault>()
-}
-
-/// Starts the agent of this process, or finds it running; the base URL of its HTTP server.
-fn start(settings: Settings, class: Global<JClass<'static>>) -> Result<String, ExportError> {
-    if !pin_own_library() {
-        return Err(ExportError::NotPinned);
-    }
-    let (agent, is_new) = Agent::global(|| {
-        Agent::new(
-            settings,
-            Box::new(move |level, message| log_to_jvm(&class, level, message)),
-        )
-    });
-    if is_new {
-        collector::start(agent.clone())?;
-        let url = match exporter::bind(agent) {
-            Some(listener) => {
-                let port = listener.local_addr()?.port();
-                let url = format!("http://{}:{port}", agent.settings.advertised_host());
-                exporter::start(agent.clone(), listener, url.clone())?;
-                url
-            }
-            None => String::new(),
-        };
-        agent.note_url(url);
-    }
-    Ok(agent.url())
 }
 
 /// Calls `NativeAgent.log(int, String)`. A log line that cannot be written is lost: there is nobody to tell.

@@ -7,10 +7,12 @@
 //!
 //! The agent is a guest. It never blocks a look-up, never lets a panic out, never grows without bound, and when something
 //! does not match what it was built for it refuses and leaves the job alone. `unsafe` is confined to [`frocksdb`] (what is
-//! known of RocksDB's binary), [`hook`], [`thread`], [`caches`] and [`jni_exports`].
+//! known of RocksDB's binary), [`hook`], [`thread`], [`caches`], [`write_buffers`],
+//! [`c_exports`] and [`jni_exports`].
 
 pub mod agent;
 pub mod announcer;
+pub mod c_exports;
 pub mod caches;
 pub mod collector;
 pub mod context;
@@ -21,11 +23,15 @@ pub mod identity;
 pub mod jni_exports;
 pub mod latency;
 pub mod ledger;
+pub mod memory_limit;
 pub mod metrics;
 pub mod operator;
 pub mod recorder;
+pub mod remembered;
 pub mod ring;
 pub mod sample;
 pub mod sampling;
 pub mod settings;
+pub mod start;
 pub mod thread;
+pub mod write_buffers;

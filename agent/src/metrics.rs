@@ -89,11 +89,13 @@ fn of_caches(report: &Report, naming: &Naming) -> Vec<MetricFamily> {
         let Some(buffers) = cache.write_buffers else {
             continue;
         };
-        for (state, bytes) in [
-            ("capacity", buffers.capacity_bytes),
-            ("used", buffers.used_bytes),
-            ("active", buffers.active_bytes),
-        ] {
+        let states = [
+            ("capacity", Some(buffers.capacity_bytes)),
+            ("used", Some(buffers.used_bytes)),
+            ("active", Some(buffers.active_bytes)),
+            ("reserved", buffers.reserved_bytes),
+        ];
+        for (state, bytes) in states.into_iter().filter_map(|(s, b)| Some((s, b?))) {
             let mut labels = owner(cache, naming);
             labels.push(("state", state.to_owned()));
             write_buffers.add(labels, bytes as f64);
@@ -115,7 +117,7 @@ fn of_caches(report: &Report, naming: &Naming) -> Vec<MetricFamily> {
         ),
         write_buffers.gauge(
             "weir_write_buffer_bytes",
-            "Write buffer manager behind the operator: size, memory in all memtables, memory in active ones. Operators of one slot share one.",
+            "Write buffer manager behind the operator: size, memory in all memtables, memory in active ones, what it has reserved in a block cache. Operators of one slot share one.",
         ),
     ]
 }

@@ -20,8 +20,9 @@ const CALLERS: [Caller; 4] = [
     Caller::Other,
 ];
 const RESULTS: [LookupResult; 2] = [LookupResult::Hit, LookupResult::Miss];
-/// Of so many look-ups of the task thread one is timed: reading the clock costs more than the hook.
-const LOOKUPS_PER_TIMING: u32 = 1024;
+/// Of so many look-ups of the task thread with the same role and result one is followed by one that is timed: reading the clock
+/// costs more than the hook. A power of two.
+const LOOKUPS_PER_TIMING: u64 = 1024;
 
 /// Set when the collector has given up: then nobody would read the samples.
 static SAMPLING_STOPPED: AtomicBool = AtomicBool::new(false);
@@ -48,8 +49,8 @@ pub struct OperatorContext {
 struct Counters {
     /// By role and result.
     counts: [AtomicU64; 8],
-    /// Look-ups since one was timed last. The task thread's only.
-    since_timing: AtomicU32,
+    /// Whether the next look-up is to be timed. The task thread's only.
+    is_timing_due: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -71,6 +72,7 @@ impl OperatorContext {
             counter.store(0, Ordering::Relaxed);
         }
         self.task_drops.store(0, Ordering::Relaxed);
+        self.begin_timing();
         self.gate.owner.store(owner_thread, Ordering::Relaxed);
         self.set_threshold(u64::MAX);
         // Release: whoever sees the id sees the counters cleared.
@@ -79,6 +81,9 @@ impl OperatorContext {
 
     /// Stops recording. The hook stays where it is and passes everything on.
     pub fn switch_off(&self) {
+        // Without a task thread and a threshold a look-up takes the path that asks for the id.
+        self.gate.owner.store(0, Ordering::Relaxed);
+        self.set_threshold(0);
         self.gate.id.store(0, Ordering::Release);
     }
 
@@ -100,7 +105,7 @@ impl OperatorContext {
         if self.is_task_thread() {
             Caller::Task
         } else {
-            thread::current().map_or(Caller::Other, |thread| thread.caller())
+            other_caller()
         }
     }
 
@@ -117,26 +122,48 @@ impl OperatorContext {
         self.gate.threshold.store(threshold, Ordering::Relaxed);
     }
 
-    /// Whether this look-up is to be timed: every so often on the task thread.
+    /// Whether this look-up is to be timed: every so often, and on the task thread.
     #[inline]
     pub fn is_timing_due(&self) -> bool {
-        if !self.is_task_thread() {
-            return false;
+        let line = &self.counters[Caller::Task as usize];
+        line.is_timing_due.load(Ordering::Relaxed) && self.is_task_thread()
+    }
+
+    /// The look-up that is timed has come.
+    pub fn begin_timing(&self) {
+        let line = &self.counters[Caller::Task as usize];
+        line.is_timing_due.store(false, Ordering::Relaxed);
+    }
+
+    /// Counts one look-up of this thread.
+    #[inline]
+    pub fn count_mine(&self, role: BlockRole, result: LookupResult) {
+        if self.is_task_thread() {
+            self.count(Caller::Task, role, result);
+        } else {
+            self.count_of_others(role, result);
         }
-        let turn = &self.counters[Caller::Task as usize].since_timing;
-        let count = turn.load(Ordering::Relaxed) + 1;
-        let is_due = count == LOOKUPS_PER_TIMING;
-        turn.store(if is_due { 0 } else { count }, Ordering::Relaxed);
-        is_due
+    }
+
+    #[cold]
+    fn count_of_others(&self, role: BlockRole, result: LookupResult) {
+        if self.id() != 0 {
+            self.count(other_caller(), role, result);
+        }
     }
 
     /// Counts one look-up.
     #[inline]
     pub fn count(&self, caller: Caller, role: BlockRole, result: LookupResult) {
-        let counter = &self.counters[caller as usize].counts[index(role, result)];
+        let line = &self.counters[caller as usize];
+        let counter = &line.counts[index(role, result)];
         if matches!(caller, Caller::Task) {
             // One task thread owns the operator, so nobody else writes this line: no locked instruction needed.
-            counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            let count = counter.load(Ordering::Relaxed) + 1;
+            counter.store(count, Ordering::Relaxed);
+            if count.is_multiple_of(LOOKUPS_PER_TIMING) {
+                line.is_timing_due.store(true, Ordering::Relaxed);
+            }
         } else {
             counter.fetch_add(1, Ordering::Relaxed);
         }
@@ -185,6 +212,11 @@ impl OperatorContext {
         }
         counts
     }
+}
+
+/// As whom a thread counts that is not the task thread.
+fn other_caller() -> Caller {
+    thread::current().map_or(Caller::Other, |thread| thread.caller())
 }
 
 #[inline]
@@ -249,8 +281,27 @@ mod tests {
         operator.switch_on(1, thread::pointer());
         let mut timed = 0;
         for _ in 0..10 * LOOKUPS_PER_TIMING {
-            timed += u32::from(operator.is_timing_due());
+            if operator.is_timing_due() {
+                operator.begin_timing();
+                timed += 1;
+            }
+            operator.count_mine(BlockRole::Data, LookupResult::Hit);
         }
-        assert_eq!(timed, 10);
+        // What falls due at the very end is left for the next look-up.
+        assert_eq!(timed, 9);
+        std::thread::scope(|scope| {
+            scope.spawn(|| assert!(!operator.is_timing_due(), "not the task thread's"));
+        });
+        assert!(operator.is_timing_due());
+    }
+
+    #[test]
+    fn switched_off_it_counts_nothing() {
+        let operator = OperatorContext::default();
+        operator.switch_on(1, thread::pointer());
+        operator.switch_off();
+        crate::recorder::hit(&operator, b"a block's key 16", BlockRole::Data, || 4096);
+        assert!(operator.lookups().is_empty());
+        assert_eq!(operator.threshold(), 0);
     }
 }

@@ -18,28 +18,40 @@ pub fn hit(
     role: BlockRole,
     charge_bytes: impl FnOnce() -> usize,
 ) {
-    let id = operator.id();
-    if id == 0 {
-        return;
-    }
-    operator.count(operator.caller(), role, LookupResult::Hit);
+    operator.count_mine(role, LookupResult::Hit);
     let hash = hash_key(key);
     if hash < operator.threshold() {
-        let sample = sample(id, hash, SampleKind::Hit, role);
-        push(operator, charge_bytes(), 0, sample);
+        sampled_hit(operator, hash, role, charge_bytes());
+    }
+}
+
+#[cold]
+fn sampled_hit(operator: &OperatorContext, hash: u64, role: BlockRole, charge_bytes: usize) {
+    let id = operator.id();
+    if id != 0 {
+        push(
+            operator,
+            charge_bytes,
+            0,
+            sample(id, hash, SampleKind::Hit, role),
+        );
     }
 }
 
 /// After a look-up that did not find the block, where the look-up said what kind of block it was.
 #[inline]
 pub fn missed(operator: &'static OperatorContext, key: &[u8], role: BlockRole) {
-    let id = operator.id();
-    if id == 0 {
-        return;
-    }
-    operator.count(operator.caller(), role, LookupResult::Miss);
+    operator.count_mine(role, LookupResult::Miss);
     let hash = hash_key(key);
     if hash < operator.threshold() {
+        sampled_miss(operator, hash);
+    }
+}
+
+#[cold]
+fn sampled_miss(operator: &'static OperatorContext, hash: u64) {
+    let id = operator.id();
+    if id != 0 {
         wait_for_insert(operator, id, hash, true);
     }
 }
@@ -150,7 +162,6 @@ fn sample(operator_id: u32, hash: u64, kind: SampleKind, role: BlockRole) -> Sam
 }
 
 /// Completes a sample and hands it to the collector.
-#[cold]
 fn push(operator: &OperatorContext, charge_bytes: usize, nanos: u64, sample: Sample) {
     let is_task = operator.is_task_thread();
     let sample = Sample {

@@ -189,9 +189,11 @@ impl SampledCache {
         for operator in &*operators {
             let context = operator.context;
             let counts = context.task_hits_and_misses();
-            // Each lost sample stood for one over the sampling rate look-ups.
-            let lost = context.take_task_drops() as f64
-                * (u64::MAX as f64 / context.threshold().max(1) as f64);
+            // Each lost sample stood for one over the sampling rate look-ups. With the threshold at 0 nothing is sampled any more.
+            let lost = match (context.take_task_drops(), context.threshold()) {
+                (_, 0) => 0.0,
+                (drops, threshold) => drops as f64 * (u64::MAX as f64 / threshold as f64),
+            };
             let mut samples = operator.samples.lock();
             samples.sampling.settle(counts, lost, now);
             wanted.push(samples.sampling.estimator.threshold());

@@ -155,6 +155,17 @@ impl Settings {
         }
     }
 
+    /// What a write buffer manager takes of the budget beside the caches, in percent of its size. Memtables may hold half as much
+    /// again as it is told; Flink's own is charged to the shared cache, so that there only that half is beside.
+    #[must_use]
+    pub fn write_buffer_cost_percent(&self) -> u32 {
+        match self.mode {
+            MemoryMode::PerOperator => 150,
+            MemoryMode::Shared => 50,
+            MemoryMode::Observe => 0,
+        }
+    }
+
     /// Host under which others reach this agent: the bind address; where that is a wildcard, the address from which this machine
     /// reaches the controller (a pod's host name means nothing to other pods), or else the host's name.
     #[must_use]

@@ -141,6 +141,112 @@ fn with_a_token_file_only_its_token_may_change_anything() {
 }
 
 #[test]
+fn without_a_free_port_there_is_no_server_and_nothing_fails() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let pairs = [
+        ("mode", "per-operator"),
+        ("budget-bytes", "100000000"),
+        ("http-port-range", &*port),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let agent = Agent::new(Settings::parse(&pairs).unwrap(), Box::new(|_, _| {}));
+    assert!(exporter::bind(&agent).is_none());
+    assert_eq!(agent.url(), "");
+    assert_eq!(
+        agent.report().budget.total_bytes,
+        100_000_000,
+        "it works on"
+    );
+}
+
+/// Sends until the server has had enough; what it answered by then, if anything.
+fn flood(address: SocketAddr, head: &str, piece: &[u8], pieces: usize) -> (usize, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut sent = 0;
+    while sent < pieces && stream.write_all(piece).is_ok() {
+        sent += 1;
+    }
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    (sent, String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[test]
+fn a_body_of_100_mib_is_not_taken_in() {
+    let address = start(&[]);
+    let mib = vec![b' '; 1 << 20];
+    let head = format!(
+        "PUT /v1/allocation HTTP/1.1\r\nHost: weir\r\nContent-Length: {}\r\n\r\n",
+        100 << 20
+    );
+    let (sent, answer) = flood(address, &head, &mib, 100);
+    assert!(sent < 100, "all was read");
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 400"),
+        "{answer}"
+    );
+    let endless = "PUT /v1/allocation HTTP/1.1\r\nHost: weir\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunk = [b"100000\r\n".to_vec(), mib, b"\r\n".to_vec()].concat();
+    let (sent, _) = flood(address, endless, &chunk, 100);
+    assert!(sent < 100, "all was read");
+    assert_eq!(get(address, "/healthz").0, 200);
+}
+
+#[test]
+fn garbage_is_answered_or_hung_up_on_and_others_are_served() {
+    let address = start(&[]);
+    let mut noise = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut garbage = Vec::new();
+    for _ in 0..8192 {
+        noise ^= noise << 13;
+        noise ^= noise >> 7;
+        noise ^= noise << 17;
+        garbage.extend(noise.to_le_bytes());
+    }
+    let long_header = format!("GET / HTTP/1.1\r\nX: {}\r\n", "a".repeat(1 << 20));
+    let many_headers = format!("GET / HTTP/1.1\r\n{}", "X: y\r\n".repeat(10_000));
+    for request in [
+        &garbage[..],
+        b"\0\0\0\0\r\n\r\n",
+        b"GET /metrics HTTP/9.9\r\n\r\n",
+        b"PUT /v1/allocation HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        long_header.as_bytes(),
+        many_headers.as_bytes(),
+    ] {
+        let (_, answer) = flood(address, "", request, 1);
+        assert!(!answer.starts_with("HTTP/1.1 2"), "{answer}");
+        assert_eq!(get(address, "/healthz").0, 200);
+    }
+}
+
+#[test]
+fn a_client_that_drips_its_request_is_hung_up_on() {
+    let address = start(&[]);
+    let mut slow: Vec<TcpStream> = (0..8)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    for stream in &mut slow {
+        stream.write_all(b"GET /metrics HTTP/1.1\r\n").unwrap();
+    }
+    let mut open = slow.len();
+    let mut drips = 0;
+    while open > 0 {
+        std::thread::sleep(std::time::Duration::from_millis(250));
+        assert_eq!(
+            get(address, "/healthz").0,
+            200,
+            "others are served meanwhile"
+        );
+        slow.retain_mut(|stream| stream.write_all(b"X: y\r\n").is_ok());
+        open = slow.len();
+        drips += 1;
+        assert!(drips < 400, "{open} clients may drip for ever");
+    }
+}
+
+#[test]
 fn clients_that_say_nothing_do_not_keep_others_out() {
     let address = start(&[]);
     // More than there are places. Those beyond are closed at once, the others after their time.

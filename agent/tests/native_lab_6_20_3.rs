@@ -1,5 +1,7 @@
 //! The native lab on the RocksDB of Flink 1.20. Each build has a process of its own, as it has in a TaskManager.
 
+#[path = "lab/curves.rs"]
+mod curves;
 mod lab;
 #[path = "lab/scenarios.rs"]
 mod scenarios;

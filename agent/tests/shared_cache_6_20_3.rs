@@ -1,5 +1,7 @@
 //! Operators behind one cache, on the RocksDB of Flink 1.20.
 
+#[path = "lab/curves.rs"]
+mod curves;
 mod lab;
 mod promtool;
 #[path = "lab/shared.rs"]

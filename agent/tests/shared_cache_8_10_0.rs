@@ -1,5 +1,7 @@
 //! Operators behind one cache, on the RocksDB of Flink 2.x.
 
+#[path = "lab/curves.rs"]
+mod curves;
 mod lab;
 mod promtool;
 #[path = "lab/shared.rs"]

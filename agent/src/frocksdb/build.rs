@@ -10,9 +10,10 @@ use parking_lot::Mutex;
 use thiserror::Error;
 
 use super::cache::CacheFunctions;
-use super::known::{self, KNOWN, KnownBuild};
+use super::known::{self, KNOWN, KnownBuild, WRITE_BUFFER_CONTROL_VTABLES};
 use super::library::Library;
 use super::statistics::StatisticsFunctions;
+use super::weak_pointer::control_vtable;
 use super::write_buffer_manager::WriteBufferFunctions;
 use super::{Interface, trial};
 
@@ -35,8 +36,10 @@ pub struct Build {
     pub(crate) statistics: StatisticsFunctions,
     /// `None`: write buffer managers of this library cannot be read, and are left alone.
     pub(crate) write_buffers: Option<WriteBufferFunctions>,
-    /// Vtable of the control block behind the cache's `shared_ptr`, if exported.
-    pub(crate) control_vtable: Option<usize>,
+    /// Vtable of the control block behind the cache's `shared_ptr`.
+    pub(crate) control_vtable: usize,
+    /// The same for write buffer managers: whichever of the known ones are exported.
+    pub(crate) write_buffer_control_vtables: Vec<usize>,
 }
 
 /// Why a build was refused. The job runs on without the agent.
@@ -230,7 +233,12 @@ impl Build {
             functions: CacheFunctions::of(library).map_err(missing)?,
             statistics: StatisticsFunctions::of(library, known).map_err(missing)?,
             write_buffers: WriteBufferFunctions::of(library, known),
-            control_vtable: super::weak_cache::control_vtable(library, known.control_vtable),
+            control_vtable: control_vtable(library, known.control_vtable)
+                .ok_or_else(|| missing(known.control_vtable))?,
+            write_buffer_control_vtables: WRITE_BUFFER_CONTROL_VTABLES
+                .iter()
+                .filter_map(|symbol| control_vtable(library, symbol))
+                .collect(),
             path,
         };
         trial::insert_and_read_back(&build).map_err(|what| RefusedBuild::Layout {

@@ -4,7 +4,7 @@ mod v6_20_3;
 mod v8_10_0;
 
 /// One build: what its library must look like to be accepted.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct KnownBuild {
     /// `6.20.3`.
     pub version: &'static str,
@@ -20,6 +20,8 @@ pub(crate) struct KnownBuild {
     pub lookup: usize,
     /// Number of the slot of `Release(handle, force)`.
     pub release: usize,
+    /// Number of the slot of `GetPrintableOptions`.
+    pub printable: usize,
     /// Symbol of the vtable of the control block behind a `std::shared_ptr` to the cache.
     pub control_vtable: &'static str,
     /// Offset of the level in `rocksdb::StatisticsImpl`.
@@ -36,6 +38,13 @@ pub enum Interface {
     /// 8.x: an entry is described by a `CacheItemHelper`, which names its role.
     Helper,
 }
+
+/// Symbols of the vtables of the control blocks behind a `std::shared_ptr` to a write buffer manager, in every build: as RocksJava
+/// makes it, and as the C API does.
+pub(crate) const WRITE_BUFFER_CONTROL_VTABLES: [&str; 2] = [
+    "_ZTVSt19_Sp_counted_deleterIPN7rocksdb18WriteBufferManagerENSt12__shared_ptrIS1_LN9__gnu_cxx12_Lock_policyE2EE8_DeleterISaIS1_EEES8_LS5_2EE",
+    "_ZTVSt15_Sp_counted_ptrIPN7rocksdb18WriteBufferManagerELN9__gnu_cxx12_Lock_policyE2EE",
+];
 
 /// Every build the agent accepts.
 pub(crate) const KNOWN: [&KnownBuild; 2] = [&v6_20_3::BUILD, &v8_10_0::BUILD];

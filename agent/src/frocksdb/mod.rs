@@ -9,19 +9,22 @@ pub mod call;
 mod entry;
 mod known;
 mod library;
+mod printable;
+#[cfg(test)]
+mod refusals;
 mod statistics;
 mod trial;
-mod weak_cache;
+mod weak_pointer;
 mod write_buffer_manager;
 
 pub(crate) use build::VTABLE_HEADER;
 pub use build::{Build, RefusedBuild};
-pub(crate) use cache::SharedCache;
 pub use cache::{BoundCache, CacheUsage};
 pub use entry::{BlockKind, Entry, block_role};
 pub use known::Interface;
 pub(crate) use known::MAX_SLOTS;
 pub use library::{Library, pin_own_library};
 pub use statistics::{UnknownStatistics, silence};
-pub use weak_cache::WeakCache;
+pub(crate) use weak_pointer::SharedPointer;
+pub use weak_pointer::WeakPointer;
 pub use write_buffer_manager::WriteBufferManager;

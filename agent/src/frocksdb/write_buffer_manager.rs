@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use weir_protocol::WriteBufferReport;
 
+use super::build::Build;
 use super::known::{Interface, KnownBuild};
 use super::library::Library;
+use super::weak_pointer::{SharedPointer, StrongPointer, WeakPointer};
 
-/// `rocksdb_write_buffer_manager_t`, and equally RocksJava's handle: a `std::shared_ptr<WriteBufferManager>`.
-type Handle = *const *mut c_void;
-type Getter = unsafe extern "C" fn(Handle) -> usize;
-type Setter = unsafe extern "C" fn(Handle, usize);
+type Getter = unsafe extern "C" fn(*mut SharedPointer) -> usize;
+type Setter = unsafe extern "C" fn(*mut SharedPointer, usize);
 
 /// How the write buffer managers of a build are read and resized.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +27,7 @@ pub(crate) enum WriteBufferFunctions {
         capacity: Getter,
         used: Getter,
         active: Getter,
+        reserved: Getter,
         set_capacity: Setter,
     },
 }
@@ -46,15 +47,12 @@ struct Head {
 const CONSTRUCTOR: &str = "_ZN7rocksdb18WriteBufferManagerC1EmSt10shared_ptrINS_5CacheEE";
 const DESTRUCTOR: &str = "_ZN7rocksdb18WriteBufferManagerD1Ev";
 
-/// The write buffer manager behind an operator. Borrowed like a [`super::BoundCache`]: dropped before Java closes it.
+/// The write buffer manager behind an operator, as long as it lives.
 #[derive(Debug)]
 pub struct WriteBufferManager {
-    handle: Handle,
+    weak: WeakPointer,
     functions: WriteBufferFunctions,
 }
-
-// SAFETY: only atomics are read and written, here or by the functions.
-unsafe impl Send for WriteBufferManager {}
 
 // === impl WriteBufferFunctions ===
 
@@ -76,6 +74,9 @@ impl WriteBufferFunctions {
                 used: std::mem::transmute::<usize, Getter>(address("memory_usage")?),
                 active: std::mem::transmute::<usize, Getter>(address(
                     "mutable_memtable_memory_usage",
+                )?),
+                reserved: std::mem::transmute::<usize, Getter>(address(
+                    "dummy_entries_in_cache_usage",
                 )?),
                 set_capacity: std::mem::transmute::<usize, Setter>(address("set_buffer_size")?),
             })
@@ -117,24 +118,24 @@ fn mutable_limit(buffer_size: usize) -> usize {
 // === impl WriteBufferManager ===
 
 impl WriteBufferManager {
-    /// The manager behind a Java handle; `None` if it is null or its fields contradict each other.
+    /// The manager behind a Java handle; `None` if it is null, is not made as RocksDB's are, or its fields contradict each other.
     ///
     /// # Safety
     ///
-    /// `handle` must be RocksJava's handle of a `WriteBufferManager` of the build that `functions` belong to, valid as long
-    /// as the result lives.
+    /// `handle` must be null or RocksJava's handle of a live `WriteBufferManager` of this build.
     #[must_use]
-    pub(crate) unsafe fn bind(
-        handle: *const *mut c_void,
-        functions: WriteBufferFunctions,
-    ) -> Option<Self> {
-        // SAFETY: a shared_ptr starts with the object's address.
-        if handle.is_null() || unsafe { *handle }.is_null() {
+    pub unsafe fn bind(handle: *const c_void, build: &Build) -> Option<Self> {
+        let functions = build.write_buffers?;
+        let handle = handle.cast::<SharedPointer>();
+        if handle.is_null() {
             return None;
         }
-        let bound = Self { handle, functions };
+        // SAFETY: the caller vouches for the handle; all that is done with a manager is atomic, here or in RocksDB.
+        let weak = unsafe { WeakPointer::of(handle, &build.write_buffer_control_vtables)? };
+        let bound = Self { weak, functions };
         if let WriteBufferFunctions::Fields = functions {
-            let head = bound.head();
+            let strong = bound.weak.lock()?;
+            let head = head(&strong);
             let size = head.buffer_size.load(Ordering::Relaxed);
             if head.mutable_limit.load(Ordering::Relaxed) != mutable_limit(size) {
                 return None;
@@ -146,63 +147,86 @@ impl WriteBufferManager {
     /// Which manager it is: equal for all handles of one.
     #[must_use]
     pub fn object(&self) -> usize {
-        // SAFETY: see `bind`.
-        unsafe { *self.handle as usize }
+        self.weak.object() as usize
     }
 
-    /// Its state now.
+    /// Whether RocksDB has destroyed it.
     #[must_use]
-    pub fn report(&self) -> WriteBufferReport {
-        let (capacity, used, active) = match self.functions {
+    pub fn is_gone(&self) -> bool {
+        self.weak.is_gone()
+    }
+
+    /// Size at which memtables are flushed; `None` once the manager is gone.
+    #[must_use]
+    pub fn capacity_bytes(&self) -> Option<u64> {
+        self.report(0).map(|report| report.capacity_bytes)
+    }
+
+    /// Its state now, under a number that tells managers apart; `None` once it is gone.
+    #[must_use]
+    pub fn report(&self, manager: u64) -> Option<WriteBufferReport> {
+        let strong = self.weak.lock()?;
+        let (capacity, used, active, reserved) = match self.functions {
             WriteBufferFunctions::Fields => {
-                let head = self.head();
+                let head = head(&strong);
                 (
                     head.buffer_size.load(Ordering::Relaxed),
                     head.memory_used.load(Ordering::Relaxed),
                     head.memory_active.load(Ordering::Relaxed),
+                    None,
                 )
             }
             WriteBufferFunctions::Functions {
                 capacity,
                 used,
                 active,
+                reserved,
                 ..
             } => {
-                // SAFETY: see `bind`.
-                let read = |get: Getter| unsafe { get(self.handle) };
-                (read(capacity), read(used), read(active))
+                // SAFETY: a live manager of the build whose functions these are.
+                let read = |get: Getter| unsafe { get(strong.handle()) };
+                (
+                    read(capacity),
+                    read(used),
+                    read(active),
+                    Some(read(reserved) as u64),
+                )
             }
         };
-        WriteBufferReport {
+        Some(WriteBufferReport {
+            manager,
             capacity_bytes: capacity as u64,
             used_bytes: used as u64,
             active_bytes: active as u64,
-            manager: self.object() as u64,
-            reserved_bytes: None,
-        }
+            reserved_bytes: reserved,
+        })
     }
 
     /// Changes the size at which memtables are flushed. A smaller one frees nothing by itself: the next writes flush earlier.
     /// Zero would switch the manager off and leave its counts wrong for ever; it is taken for one byte.
     pub fn set_capacity(&self, bytes: u64) {
+        let Some(strong) = self.weak.lock() else {
+            return;
+        };
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).max(1);
         match self.functions {
             WriteBufferFunctions::Fields => {
                 // What `WriteBufferManager::SetBufferSize` does, which is inline and has no symbol: two relaxed stores.
-                let head = self.head();
+                let head = head(&strong);
                 head.buffer_size.store(bytes, Ordering::Relaxed);
                 head.mutable_limit
                     .store(mutable_limit(bytes), Ordering::Relaxed);
             }
-            // SAFETY: see `bind`.
+            // SAFETY: as in `report`.
             WriteBufferFunctions::Functions { set_capacity, .. } => unsafe {
-                set_capacity(self.handle, bytes);
+                set_capacity(strong.handle(), bytes);
             },
         }
     }
+}
 
-    fn head(&self) -> &Head {
-        // SAFETY: see `bind`; the fields were tried out when the build was verified.
-        unsafe { &*(*self.handle).cast::<Head>() }
-    }
+/// The fields of a live manager of a build where they were tried out.
+fn head<'a>(strong: &'a StrongPointer<'_>) -> &'a Head {
+    // SAFETY: the strong reference keeps the object; only atomics are reached through the result.
+    unsafe { &*(*strong.handle()).object.cast::<Head>() }
 }

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use weir_protocol::BlockRole;
 
-use super::{bytes, context_of, observe};
+use super::{bytes, context_of, timed};
 use crate::frocksdb::call::{DeleterInsert, DeleterLookup, Slice};
 use crate::frocksdb::{BlockKind, Entry};
+use crate::operator::OperatorContext;
 use crate::recorder;
 
 /// What the write buffer manager charges to the cache at a time. Nothing else inserts an entry without a value of this size.
@@ -35,31 +36,63 @@ pub(super) unsafe extern "C-unwind" fn lookup(
     key: *const Slice,
     statistics: *mut c_void,
 ) -> *mut c_void {
-    // SAFETY: this function is only reachable through an installed copy of a vtable of this interface.
-    let (operator, original) = unsafe {
+    // SAFETY: this function is only reachable through an installed copy of a vtable of this interface; arguments are passed on
+    // as they came.
+    unsafe {
         let context = context_of(cache);
+        let operator = context.operator(statistics as usize);
+        if operator.is_timing_due() {
+            return timed_lookup(cache, key, statistics);
+        }
         let original: DeleterLookup = std::mem::transmute(context.original_lookup());
-        (context.operator(statistics as usize), original)
-    };
-    observe(
-        operator,
-        // SAFETY: arguments are passed on as they came.
-        || unsafe { original(cache, key, statistics) },
-        |handle| {
-            // SAFETY: the key is the caller's, and still there.
-            let key = unsafe { bytes(key) };
-            if handle.is_null() {
-                recorder::missed_unknown(operator, key);
-                return false;
-            }
-            // SAFETY: the caller is about to receive this reference.
-            let entry = unsafe { Entry::at(handle) };
-            recorder::hit(operator, key, role_of(entry.kind()), || {
-                entry.charge_with_entry()
-            });
-            true
-        },
-    )
+        let handle = original(cache, key, statistics);
+        record(operator, key, handle);
+        handle
+    }
+}
+
+#[cold]
+unsafe extern "C-unwind" fn timed_lookup(
+    cache: *mut c_void,
+    key: *const Slice,
+    statistics: *mut c_void,
+) -> *mut c_void {
+    // SAFETY: as in `lookup`.
+    unsafe {
+        let context = context_of(cache);
+        let operator = context.operator(statistics as usize);
+        let original: DeleterLookup = std::mem::transmute(context.original_lookup());
+        timed(
+            operator,
+            || original(cache, key, statistics),
+            |handle| record(operator, key, handle),
+        )
+    }
+}
+
+/// After RocksDB's own `Lookup`; true if it hit a block.
+///
+/// # Safety
+///
+/// The key must be the look-up's, and `handle` what it returned to a caller that has not released it.
+#[inline]
+unsafe fn record(
+    operator: &'static OperatorContext,
+    key: *const Slice,
+    handle: *mut c_void,
+) -> bool {
+    // SAFETY: the caller vouches for the key.
+    let key = unsafe { bytes(key) };
+    if handle.is_null() {
+        recorder::missed_unknown(operator, key);
+        return false;
+    }
+    // SAFETY: the caller is about to receive this reference.
+    let entry = unsafe { Entry::at(handle) };
+    recorder::hit(operator, key, role_of(entry.kind()), move || {
+        entry.charge_with_entry()
+    });
+    true
 }
 
 /// Stands in for `Cache::Insert`.

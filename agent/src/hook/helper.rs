@@ -5,9 +5,10 @@ use std::ffi::{c_int, c_void};
 
 use weir_protocol::BlockRole;
 
-use super::{bytes, context_of, observe};
+use super::{bytes, context_of, timed};
 use crate::frocksdb::call::{HelperInsert, HelperLookup, ItemHelper, Slice};
 use crate::frocksdb::{Entry, block_role};
+use crate::operator::OperatorContext;
 use crate::recorder;
 
 /// `CacheEntryRole::kMisc`: with no object, the placeholder of a block that was read without filling the cache.
@@ -38,35 +39,73 @@ pub(super) unsafe extern "C-unwind" fn lookup(
     priority: c_int,
     statistics: *mut c_void,
 ) -> *mut c_void {
-    // SAFETY: this function is only reachable through an installed copy of a vtable of this interface.
-    let (operator, original) = unsafe {
+    // SAFETY: this function is only reachable through an installed copy of a vtable of this interface; arguments are passed on
+    // as they came.
+    unsafe {
         let context = context_of(cache);
+        let operator = context.operator(statistics as usize);
+        if operator.is_timing_due() {
+            return timed_lookup(cache, key, helper, create_context, priority, statistics);
+        }
         let original: HelperLookup = std::mem::transmute(context.original_lookup());
-        (context.operator(statistics as usize), original)
+        let handle = original(cache, key, helper, create_context, priority, statistics);
+        record(operator, key, helper, handle);
+        handle
+    }
+}
+
+#[cold]
+unsafe extern "C-unwind" fn timed_lookup(
+    cache: *mut c_void,
+    key: *const Slice,
+    helper: *const ItemHelper,
+    create_context: *mut c_void,
+    priority: c_int,
+    statistics: *mut c_void,
+) -> *mut c_void {
+    // SAFETY: as in `lookup`.
+    unsafe {
+        let context = context_of(cache);
+        let operator = context.operator(statistics as usize);
+        let original: HelperLookup = std::mem::transmute(context.original_lookup());
+        timed(
+            operator,
+            || original(cache, key, helper, create_context, priority, statistics),
+            |handle| record(operator, key, helper, handle),
+        )
+    }
+}
+
+/// After RocksDB's own `Lookup`; true if it hit a block.
+///
+/// # Safety
+///
+/// Key and helper must be the look-up's, and `handle` what it returned to a caller that has not released it.
+#[inline]
+unsafe fn record(
+    operator: &'static OperatorContext,
+    key: *const Slice,
+    helper: *const ItemHelper,
+    handle: *mut c_void,
+) -> bool {
+    // SAFETY: the caller vouches for both.
+    let (key, role) = unsafe {
+        let key = bytes(key);
+        (key, role_of(helper, key))
     };
-    observe(
-        operator,
-        // SAFETY: arguments are passed on as they came.
-        || unsafe { original(cache, key, helper, create_context, priority, statistics) },
-        |handle| {
-            // SAFETY: key and helper are the caller's, and still there.
-            let key = unsafe { bytes(key) };
-            // SAFETY: as above.
-            let Some(role) = (unsafe { role_of(helper, key) }) else {
-                return false;
-            };
-            if handle.is_null() {
-                recorder::missed(operator, key, role);
-                return false;
-            }
-            recorder::hit(operator, key, role, || {
-                // SAFETY: the caller is about to receive this reference.
-                let entry = unsafe { Entry::at(handle) };
-                entry.total_charge()
-            });
-            true
-        },
-    )
+    let Some(role) = role else {
+        return false;
+    };
+    if handle.is_null() {
+        recorder::missed(operator, key, role);
+        return false;
+    }
+    recorder::hit(operator, key, role, move || {
+        // SAFETY: the caller is about to receive this reference.
+        let entry = unsafe { Entry::at(handle) };
+        entry.total_charge()
+    });
+    true
 }
 
 /// Stands in for `Cache::Insert`.

@@ -13,7 +13,10 @@ use weir_agent::collector;
 use weir_agent::frocksdb::Library;
 use weir_agent::identity;
 use weir_agent::settings::Settings;
-use weir_protocol::CacheId;
+use weir_protocol::{
+    Allocation, AppliedAllocation, CacheCapacity, CacheId, CacheReport, Refusal,
+    WriteBufferCapacity,
+};
 
 /// What the lab's agent may spend.
 pub const BUDGET: u64 = 512 << 20;
@@ -78,7 +81,7 @@ macro_rules! call {
     }};
 }
 
-/// A `std::shared_ptr<rocksdb::Cache>`, made as RocksJava makes it for `new LRUCache(capacity, 0, false, 0.0)`.
+/// A `std::shared_ptr<rocksdb::Cache>`, made as RocksJava makes it for `new LRUCache(capacity, shardBits, false, ratio)`.
 #[derive(Debug)]
 pub struct Cache {
     pub shared: Box<[usize; 2]>,
@@ -87,6 +90,11 @@ pub struct Cache {
 impl Cache {
     /// One shard, no high-priority pool: a pure LRU.
     pub fn new(capacity_bytes: usize) -> Self {
+        Self::with_shape(capacity_bytes, 0, 0.0)
+    }
+
+    /// With shards and a high-priority pool.
+    pub fn with_shape(capacity_bytes: usize, shard_bits: c_int, high_pri_ratio: f64) -> Self {
         type NewLruCache = unsafe extern "C" fn(
             *mut [usize; 2],
             usize,
@@ -110,9 +118,9 @@ impl Cache {
             make(
                 &raw mut *shared,
                 capacity_bytes,
-                0,
+                shard_bits,
                 false,
-                0.0,
+                high_pri_ratio,
                 &raw const no_allocator,
                 false,
                 1,
@@ -150,7 +158,7 @@ impl Cache {
             statistics,
             operator: identity::operator_of_thread(thread_name, "0123"),
         };
-        // SAFETY: cache and statistics are live, and the tests release the operator before they drop them.
+        // SAFETY: cache and statistics are live.
         unsafe {
             agent
                 .caches
@@ -160,10 +168,77 @@ impl Cache {
     }
 }
 
+/// Asks for sizes of caches and of the write buffers behind them, in the next generation.
+pub fn allocate(
+    agent: &Agent,
+    caches: &[(CacheId, u64)],
+    write_buffers: &[(CacheId, u64)],
+) -> Result<AppliedAllocation, Refusal> {
+    let mut locked = agent.caches.lock();
+    let allocation = Allocation {
+        generation: locked.ledger.generation() + 1,
+        caches: caches
+            .iter()
+            .map(|&(id, capacity_bytes)| CacheCapacity { id, capacity_bytes })
+            .collect(),
+        write_buffers: write_buffers
+            .iter()
+            .map(|&(cache, capacity_bytes)| WriteBufferCapacity {
+                cache,
+                capacity_bytes,
+            })
+            .collect(),
+    };
+    locked.apply(&allocation, None)
+}
+
+/// What the agent reports of a cache.
+pub fn report_of(agent: &Agent, id: CacheId) -> CacheReport {
+    let mut caches = agent.report().caches.into_iter();
+    caches
+        .find(|cache| cache.id == id)
+        .expect("a live cache is in the report")
+}
+
 /// Lets a cache of one operator go.
 pub fn release(agent: &Agent, id: CacheId) {
     let id = u32::try_from(id.0).expect("32 bits");
     agent.caches.lock().release(id);
+}
+
+/// A RocksDB write buffer manager, made as RocksJava makes it for `new WriteBufferManager(capacity, cache)`.
+#[derive(Debug)]
+pub struct WriteBuffers(pub Pointer);
+
+impl WriteBuffers {
+    pub fn new(capacity_bytes: usize, charged_to: &Cache) -> Self {
+        let none = std::ptr::null_mut::<c_void>();
+        // 8.x has one more argument, whether writers may be stalled, in a register that 6.x does not read. The symbol is
+        // another one, too.
+        let name = "Java_org_rocksdb_WriteBufferManager_newWriteBufferManager";
+        let address = library().address(name).expect(name);
+        // SAFETY: the signature of the JNI function, which uses neither of its first two arguments.
+        unsafe {
+            let make: unsafe extern "C" fn(Pointer, Pointer, usize, Pointer, u8) -> Pointer =
+                std::mem::transmute(address);
+            Self(make(none, none, capacity_bytes, charged_to.handle(), 0))
+        }
+    }
+
+    /// Tells an agent that an operator writes through it.
+    pub fn behind(&self, agent: &Agent, operator: CacheId) {
+        let operator = u32::try_from(operator.0).expect("32 bits");
+        // SAFETY: the manager is live.
+        let is_known = unsafe { agent.caches.lock().write_through(operator, self.0) };
+        assert!(is_known, "the manager of a known build can be read");
+    }
+}
+
+impl Drop for WriteBuffers {
+    fn drop(&mut self) {
+        let none = std::ptr::null_mut::<c_void>();
+        call!("Java_org_rocksdb_WriteBufferManager_disposeInternal"(none => Pointer, none => Pointer, self.0 => Pointer) -> ());
+    }
 }
 
 /// RocksDB's `Statistics`, made as RocksJava makes them for `new Statistics()`.
@@ -219,13 +294,31 @@ impl Database {
 
     /// The same, with statistics of the caller's.
     pub fn open_with(cache: &Cache, statistics: &Statistics) -> Self {
+        Self::open_writing_through(cache, statistics, None)
+    }
+
+    /// The same, with a write buffer manager.
+    pub fn open_writing_through(
+        cache: &Cache,
+        statistics: &Statistics,
+        write_buffers: Option<&WriteBuffers>,
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let options = call!("rocksdb_options_create"() -> Pointer);
         call!("rocksdb_options_set_create_if_missing"(options => Pointer, 1 => u8) -> ());
         let none = std::ptr::null_mut::<c_void>();
         // The C API's options begin with the C++ ones.
         call!("Java_org_rocksdb_Options_setStatistics"(none => Pointer, none => Pointer, options => Pointer, statistics.0 => Pointer) -> ());
-        call!("rocksdb_options_set_write_buffer_size"(options => Pointer, 4 << 20 => usize) -> ());
+        if let Some(manager) = write_buffers {
+            call!("Java_org_rocksdb_Options_setWriteBufferManager"(none => Pointer, none => Pointer, options => Pointer, manager.0 => Pointer) -> ());
+        }
+        // Behind a manager memtables are to be flushed because it is full, not because they are.
+        let memtable_bytes: usize = if write_buffers.is_some() {
+            64 << 20
+        } else {
+            4 << 20
+        };
+        call!("rocksdb_options_set_write_buffer_size"(options => Pointer, memtable_bytes => usize) -> ());
         call!("rocksdb_options_set_target_file_size_base"(options => Pointer, 4 << 20 => u64) -> ());
         call!("rocksdb_options_set_compression"(options => Pointer, 0 => c_int) -> ());
         let table_options = call!("rocksdb_block_based_options_create"() -> Pointer);

@@ -11,7 +11,8 @@ use weir_protocol::{
     RefusalKind,
 };
 
-use crate::lab::{BUDGET, Cache, Database, SkewedKeys, Statistics, agent};
+use crate::curves::{self, measured_against_predicted};
+use crate::lab::{BUDGET, Cache, Database, SkewedKeys, Statistics, agent, allocate};
 use crate::promtool;
 
 const MIB: u64 = 1 << 20;
@@ -155,6 +156,28 @@ fn the_whole_has_a_curve_and_each_operator_has_its_own() {
 }
 
 #[test]
+fn the_curve_of_a_cache_with_shards_and_a_pool_predicts_what_other_sizes_do() {
+    let (agent, _turn) = agent();
+    // As Flink makes it, with fewer shards: of 64 each would hold but a few blocks at the smallest capacity.
+    let cache = Cache::with_shape(12 << 20, 3, 0.1);
+    let statistics = [Statistics::new(), Statistics::new()];
+    let ids = statistics
+        .each_ref()
+        .map(|one| cache.share(&agent, "Agg[3] (1/1)#0", one));
+    let databases = statistics
+        .each_ref()
+        .map(|one| curves::database(&cache, one));
+    let found = only_cache(&agent).id;
+    let shape = agent.caches.lock().entries[&found].shape;
+    assert_eq!((shape.shards, shape.high_pri_ratio), (8, 0.1));
+    measured_against_predicted(&agent, found, &databases);
+    drop(databases);
+    for id in ids {
+        agent.caches.lock().release(id);
+    }
+}
+
+#[test]
 fn reports_and_the_collector_do_not_wait_for_each_other() {
     let (agent, _turn) = agent();
     let cache = Cache::new(1 << 20);
@@ -196,19 +219,8 @@ fn it_is_resized_within_flinks_bounds_and_serves_the_next_job() {
     let cache = Cache::new(64 << 20);
     let statistics = Statistics::new();
     let first = cache.share(&agent, "Join[1] (1/1)#0", &statistics);
-    let apply = |capacity_bytes| {
-        let mut caches = agent.caches.lock();
-        let allocation = Allocation {
-            generation: caches.ledger.generation() + 1,
-            write_buffers: Vec::new(),
-            caches: caches
-                .entries
-                .keys()
-                .map(|&id| CacheCapacity { id, capacity_bytes })
-                .collect(),
-        };
-        caches.apply(&allocation)
-    };
+    let id = only_cache(&agent).id;
+    let apply = |capacity_bytes| allocate(&agent, &[(id, capacity_bytes)], &[]);
     assert_eq!(
         apply(100 * MIB).unwrap().caches[0].capacity_bytes,
         100 * MIB
@@ -275,7 +287,7 @@ fn a_cache_that_is_only_observed_keeps_its_size() {
             capacity_bytes: 8 * MIB,
         }],
     };
-    let refused = observer.caches.lock().apply(&allocation).unwrap_err();
+    let refused = observer.caches.lock().apply(&allocation, None).unwrap_err();
     assert_eq!(refused.kind, RefusalKind::Unavailable);
     assert!(refused.message.contains("observe"), "{}", refused.message);
     observer.caches.lock().release(id);

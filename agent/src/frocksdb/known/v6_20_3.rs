@@ -36,6 +36,7 @@ pub(super) static BUILD: KnownBuild = KnownBuild {
     insert: 3,
     lookup: 4,
     release: 6,
+    printable: 21,
     control_vtable: "_ZTVSt19_Sp_counted_deleterIPN7rocksdb8LRUCacheENSt12__shared_ptrIS1_LN9__gnu_cxx12_Lock_policyE2EE8_DeleterISaIS1_EEES8_LS5_2EE",
     statistics_level: 8,
     interface: Interface::Deleter,

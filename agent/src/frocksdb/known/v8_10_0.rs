@@ -45,6 +45,7 @@ pub(super) static BUILD: KnownBuild = KnownBuild {
     insert: 3,
     lookup: 5,
     release: 7,
+    printable: 27,
     control_vtable: "_ZTVSt19_Sp_counted_deleterIPN7rocksdb9lru_cache8LRUCacheENSt12__shared_ptrIS2_LN9__gnu_cxx12_Lock_policyE2EE8_DeleterISaIS2_EEES9_LS6_2EE",
     statistics_level: 32,
     interface: Interface::Helper,

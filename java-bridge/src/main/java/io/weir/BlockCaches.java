@@ -26,7 +26,7 @@ interface BlockCaches extends AutoCloseable {
     /** Tells which statistics the backend's database keeps, if any; a later call replaces an earlier one. */
     default void use(Statistics statistics) {}
 
-    /** First the agent lets go, then RocksDB: the other way round the agent could touch freed memory. */
+    /** First the agent lets go, then RocksDB: the other way round the agent would have to find out, and counts would be lost. */
     @Override
     void close();
 
