@@ -11,8 +11,8 @@ const MIB: u64 = 1 << 20;
 /// Of 200 bytes each: some 40 MiB of data.
 const KEYS: u64 = 200_000;
 /// Look-ups until the cache has filled and the curve has forgotten what was before, and look-ups that are then measured.
-const SETTLE: usize = 150_000;
-const MEASURE: usize = 100_000;
+const SETTLE: usize = 100_000;
+const MEASURE: usize = 80_000;
 /// Furthest from reality that any capacity may be, in miss ratio.
 const TOLERANCE: f64 = 0.03;
 

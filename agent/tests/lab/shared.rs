@@ -163,7 +163,7 @@ fn the_curve_of_a_cache_with_shards_and_a_pool_predicts_what_other_sizes_do() {
     let statistics = [Statistics::new(), Statistics::new()];
     let ids = statistics
         .each_ref()
-        .map(|one| cache.share(&agent, "Agg[3] (1/1)#0", one));
+        .map(|one| cache.share(&agent, "Rank[5] (1/1)#0", one));
     let databases = statistics
         .each_ref()
         .map(|one| curves::database(&cache, one));
