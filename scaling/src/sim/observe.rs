@@ -152,12 +152,12 @@ pub(crate) fn snapshot(
 }
 
 fn terms(scenario: &Scenario) -> Terms {
-    let bounded = scenario.budget.slots < u32::MAX;
+    // A scenario without a budget is one with a boundless one: prices alone decide.
     Terms {
         slot_second: scenario.price.slot_second,
         gib_second: scenario.price.gib_second,
-        slot_budget: bounded.then_some(scenario.budget.slots),
-        memory_budget_bytes: (scenario.budget.bytes < u64::MAX).then_some(scenario.budget.bytes),
+        slot_budget: Some(scenario.budget.slots),
+        memory_budget_bytes: Some(scenario.budget.bytes),
         restart_seconds: scenario.restart_s as f64,
         ..Terms::default()
     }
