@@ -106,8 +106,10 @@ impl Joint {
             plan.effect = None;
             return plan;
         }
+        let model = history.models.jobs.get(&job.job_id);
+        let restarts_at_target = model.map_or(0, |m| m.restarts_at_target);
         let fixed = budget::Fixed::of(snapshot, job, &subjects);
-        let choices = choose(&subjects, snapshot, job, &fixed);
+        let choices = choose(&subjects, snapshot, job, restarts_at_target, &fixed);
         report::plan(job, plans, &subjects, &choices)
     }
 

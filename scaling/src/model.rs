@@ -33,6 +33,9 @@ pub(crate) struct JobModel {
     pub sources: BTreeMap<String, SourceLook>,
     /// By vertex id.
     pub vertices: BTreeMap<String, VertexModel>,
+    /// Times the parallelism of any vertex has changed since the target of any has.
+    #[serde(default)]
+    pub restarts_at_target: u32,
 }
 
 /// What a source looked like at the last snapshot.

@@ -71,8 +71,12 @@ const SETTLED: f64 = 10.0;
 const LEAST_GROWTH: f64 = 1.5;
 /// Present bytes that are enough with this probability stay.
 const ENOUGH: f64 = 0.6;
-/// Share of the job's cost that a restart has to save where none is needed.
+/// Share of the job's cost that a restart has to save where none is needed, in the first [`SETTLED`] snapshots; later in proportion
+/// more, as with bytes.
 const RESTART_SAVING: f64 = 0.05;
+/// What it has to save at least once the job was restarted at this target already. A third restart is never worth a saving: what two
+/// decisions did not find is not there.
+const SECOND_RESTART_SAVING: f64 = 0.2;
 /// A restart has to pay within this time, or the time for which the target has been the same if that is longer.
 const PAYS_WITHIN_S: f64 = 600.0;
 
@@ -81,10 +85,11 @@ pub(crate) fn choose(
     subjects: &[Subject<'_>],
     snapshot: &Snapshot,
     job: &JobState,
+    restarts_at_target: u32,
     fixed: &Fixed,
 ) -> Vec<Choice> {
     let wishes: Vec<Wish> = subjects.iter().map(Wish::of).collect();
-    let by = |price: Price| of_job(subjects, &wishes, snapshot, job, price);
+    let by = |price: Price| of_job(subjects, &wishes, snapshot, job, restarts_at_target, price);
     budget::within(subjects, fixed, by)
 }
 
@@ -93,6 +98,7 @@ fn of_job(
     wishes: &[Wish],
     snapshot: &Snapshot,
     job: &JobState,
+    restarts_at_target: u32,
     price: Price,
 ) -> Vec<Choice> {
     let pairs = || subjects.iter().zip(wishes);
@@ -103,7 +109,7 @@ fn of_job(
         .zip(&cheaper)
         .filter_map(|((_, w), c)| c.as_ref().map(|c| w.here.cost() - c.cost()))
         .sum();
-    let pays = must || pays(subjects, wishes, saved, snapshot, job);
+    let pays = must || pays(subjects, wishes, saved, snapshot, job, restarts_at_target);
     // Doubts of one vertex hold the restart of all.
     let doubtful = must
         && pairs()
@@ -149,6 +155,7 @@ fn pays(
     saved_per_s: f64,
     snapshot: &Snapshot,
     job: &JobState,
+    restarts_at_target: u32,
 ) -> bool {
     let cost: f64 = wishes.iter().map(|w| w.here.cost()).sum();
     let restart_s = job
@@ -164,7 +171,19 @@ fn pays(
         })
         .min();
     let within_s = PAYS_WITHIN_S.max(steady_ms.unwrap_or(0) as f64 / 1000.0);
-    saved_per_s > RESTART_SAVING * cost && saved_per_s * within_s > restart_s * cost
+    let least_saving = match restarts_at_target {
+        0 => RESTART_SAVING * held(subjects),
+        1 => SECOND_RESTART_SAVING * held(subjects),
+        _ => return false,
+    };
+    saved_per_s > least_saving * cost && saved_per_s * within_s > restart_s * cost
+}
+
+/// For how many times the time in which a shape should be found the present one has held; at least 1.
+fn held(subjects: &[Subject<'_>]) -> f64 {
+    let samples = |s: &Subject<'_>| s.frontier.model.samples_since_change;
+    let least = subjects.iter().map(samples).min().unwrap_or(0);
+    (f64::from(least) / SETTLED).max(1.0)
 }
 
 /// The present parallelism with the bytes that the goal would have, if they have never been tried and the goal relies on them.

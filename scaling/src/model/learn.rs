@@ -111,6 +111,7 @@ impl JobModel {
         };
         let pipelines = pipelines(job, &rates);
         let exact = self.count_at_sources(snapshot.at_ms, job, &rates, &pipelines);
+        let (mut restarted, mut new_target) = (false, false);
         for (at, vertex) in job.vertices.iter().enumerate() {
             if vertex.source.is_some() {
                 continue;
@@ -133,8 +134,16 @@ impl JobModel {
                 target_per_s: target,
                 at_ms: snapshot.at_ms,
             };
+            let parallelism = |m: &VertexModel| m.visits.last().map(|v| v.shape.parallelism);
+            let (before, since_ms) = (parallelism(model), model.target_since_ms);
             model.observe(&seen);
+            restarted |= before.is_some() && parallelism(model) != before;
+            new_target |= model.target_since_ms != since_ms;
         }
+        if new_target {
+            self.restarts_at_target = 0;
+        }
+        self.restarts_at_target += u32::from(restarted);
         self.vertices
             .retain(|id, _| job.vertices.iter().any(|v| v.id == *id));
     }

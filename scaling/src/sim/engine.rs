@@ -120,8 +120,19 @@ impl<'a> Run<'a> {
             .filter(|(_, arriving)| **arriving > 0.0)
             .map(|(pending, arriving)| pending / arriving)
             .fold(0.0, f64::max);
+        let sustained = self.sustained_per_s(running);
         self.account
-            .second(at_s, &self.shapes, &required, &capacity, backlog_s);
+            .second(at_s, &self.shapes, &required, &sustained, backlog_s);
+    }
+
+    /// What operators can do in the long run: what queues up in a burst of compaction is worked off after it.
+    fn sustained_per_s(&self, running: bool) -> Vec<f64> {
+        let operators = self.scenario.operators.iter().zip(&self.shapes);
+        let can = operators.map(|(o, shape)| match running {
+            true => o.plant.capacity_per_s(shape),
+            false => 0.0,
+        });
+        can.collect()
     }
 
     fn decide(&mut self, at_s: u64) {
