@@ -33,6 +33,7 @@ pub(crate) struct Joint {
 }
 
 /// A vertex that can be decided on.
+#[derive(Clone)]
 pub(crate) struct Subject<'a> {
     /// Position in [`JobState::vertices`].
     at: usize,
@@ -177,6 +178,17 @@ impl Joint {
             shape,
             frontier: Frontier::new(model, predictor, need),
         })
+    }
+}
+
+// === impl Subject ===
+
+impl Subject<'_> {
+    /// The same vertex, if it had to process only this share of its target.
+    fn asking(&self, share: f64) -> Self {
+        let mut asking = self.clone();
+        asking.frontier.need.target_per_s *= share;
+        asking
     }
 }
 

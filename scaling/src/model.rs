@@ -69,6 +69,9 @@ pub struct VertexModel {
     pub(crate) target_per_s: f64,
     /// When that was.
     pub(crate) target_since_ms: u64,
+    /// Snapshots since then.
+    #[serde(default)]
+    pub(crate) samples_at_target: u32,
     /// Snapshots since then, or since the last change of shape if that is later.
     pub(crate) samples_since_change: u32,
 }
@@ -90,6 +93,9 @@ pub(crate) struct Visit {
     /// Sum of the samples' inverse variances.
     pub weight: f64,
     pub last_ms: u64,
+    /// Load of the busiest instance over the mean, at the last sample.
+    #[serde(default = "Imbalance::none")]
+    pub imbalance: f64,
 }
 
 /// Seconds per record that the write path takes, at a write-buffer size.
@@ -177,6 +183,11 @@ impl Surprise {
 // === impl Imbalance ===
 
 impl Imbalance {
+    /// The factor of instances that are loaded alike.
+    pub(crate) fn none() -> f64 {
+        1.0
+    }
+
     /// Scatter assumed before two samples.
     const ASSUMED: f64 = 0.1;
     /// Deviations by which an instance must stand out: the largest of some dozens does so by chance up to this.

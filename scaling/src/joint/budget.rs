@@ -72,38 +72,39 @@ fn group(vertex: &crate::VertexState) -> String {
     vertex.slot_sharing_group.clone().unwrap_or_default()
 }
 
-/// Choices within the budgets. Where no prices lead there, vertices keep their shapes, and of the others those come first that gain
-/// the most for what they take.
+/// Choices within the budgets. Where no prices lead there, what is wished for at the real ones.
 pub(crate) fn within(
     subjects: &[Subject<'_>],
     fixed: &Fixed,
     choose: impl Fn(Price) -> Vec<Choice>,
-) -> Vec<Choice> {
+) -> Result<Vec<Choice>, Vec<Choice>> {
     const ROUNDS: u32 = 10;
     let mut price = Price::REAL;
     let first = choose(price);
     let mut kept = fixed.keeps(subjects, &first);
     if kept == (true, true) {
-        return first;
+        return Ok(first);
     }
-    for _ in 0..ROUNDS {
-        if !kept.0 {
+    price.trials = false;
+    for round in 0..=ROUNDS {
+        // The first round only does without trials.
+        if round > 0 && !kept.0 {
             price.slot *= 2.0;
         }
-        if !kept.1 {
+        if round > 0 && !kept.1 {
             price.byte *= 2.0;
         }
         let choices = choose(price);
         kept = fixed.keeps(subjects, &choices);
         if kept == (true, true) {
-            return choices;
+            return Ok(choices);
         }
     }
-    fit(subjects, fixed, first)
+    Err(first)
 }
 
 /// Takes changes back, the ones that matter least first, until the rest fits.
-fn fit(subjects: &[Subject<'_>], fixed: &Fixed, mut choices: Vec<Choice>) -> Vec<Choice> {
+pub(crate) fn fit(subjects: &[Subject<'_>], fixed: &Fixed, mut choices: Vec<Choice>) -> Vec<Choice> {
     // What is given up by staying: probability of meeting the target, for the budget that it frees.
     let loss = |c: &Choice| c.candidate.sufficient - c.present.sufficient;
     let frees = |c: &Choice| {

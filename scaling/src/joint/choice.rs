@@ -33,11 +33,13 @@ pub(crate) enum Kind {
     Cheaper,
 }
 
-/// Factors on the prices, raised until the budgets are kept; and the share of the target that is asked for.
+/// Factors on the prices, raised until the budgets are kept.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Price {
     pub slot: f64,
     pub byte: f64,
+    /// Whether bytes are tried before a restart relies on them: where that exceeds a budget, the restart must do without.
+    pub trials: bool,
 }
 
 /// What the policy makes of a vertex, apart from the budgets.
@@ -62,8 +64,8 @@ const GOOD: f64 = 0.03;
 const UNTRIED: f64 = 0.05;
 /// Bytes that differ by less are not worth a change.
 const SAME_BYTES: f64 = 0.1;
-/// Share of the vertex's cost that fewer bytes have to save in the first [`SETTLED`] snapshots; later in proportion more: the longer a
-/// shape has held, the more a change has to bring.
+/// Share of the vertex's cost that fewer bytes have to save in the first [`SETTLED`] snapshots of a target; later in proportion more:
+/// the longer it has held, the more a change has to bring.
 const SAVING: f64 = 0.02;
 /// Snapshots after which a shape should be found.
 const SETTLED: f64 = 10.0;
@@ -71,14 +73,17 @@ const SETTLED: f64 = 10.0;
 const LEAST_GROWTH: f64 = 1.5;
 /// Present bytes that are enough with this probability stay.
 const ENOUGH: f64 = 0.6;
-/// Share of the job's cost that a restart has to save where none is needed, in the first [`SETTLED`] snapshots; later in proportion
-/// more, as with bytes.
+/// Share of the job's cost that a restart has to save where none is needed, in the first [`SETTLED`] snapshots of a target; later in
+/// proportion more, as with bytes.
 const RESTART_SAVING: f64 = 0.05;
 /// What it has to save at least once the job was restarted at this target already. A third restart is never worth a saving: what two
 /// decisions did not find is not there.
 const SECOND_RESTART_SAVING: f64 = 0.2;
 /// A restart has to pay within this time, or the time for which the target has been the same if that is longer.
 const PAYS_WITHIN_S: f64 = 600.0;
+
+/// Shares of the targets that are tried where the budgets do not allow the whole.
+const SHARES: [f64; 8] = [0.97, 0.94, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5];
 
 /// A choice for every subject, in their order.
 pub(crate) fn choose(
@@ -88,9 +93,26 @@ pub(crate) fn choose(
     restarts_at_target: u32,
     fixed: &Fixed,
 ) -> Vec<Choice> {
-    let wishes: Vec<Wish> = subjects.iter().map(Wish::of).collect();
-    let by = |price: Price| of_job(subjects, &wishes, snapshot, job, restarts_at_target, price);
-    budget::within(subjects, fixed, by)
+    let asking = |share: f64| -> Result<Vec<Choice>, Vec<Choice>> {
+        let asked: Vec<Subject<'_>> = subjects.iter().map(|s| s.asking(share)).collect();
+        let wishes: Vec<Wish> = asked.iter().map(Wish::of).collect();
+        let by = |price: Price| of_job(&asked, &wishes, snapshot, job, restarts_at_target, price);
+        budget::within(&asked, fixed, by)
+    };
+    let first = match asking(1.0) {
+        Ok(choices) => return choices,
+        Err(first) => first,
+    };
+    // The budgets do not allow all targets: as large a share of them as they do, alike for all, since a pipeline is as fast as its
+    // slowest vertex. Not again and again, as measurements scatter.
+    if restarts_at_target < 2 {
+        for share in SHARES {
+            if let Ok(choices) = asking(share) {
+                return choices;
+            }
+        }
+    }
+    budget::fit(subjects, fixed, first)
 }
 
 fn of_job(
@@ -126,7 +148,10 @@ fn of_job(
         .collect();
     let trials: Vec<Option<Candidate>> = pairs()
         .zip(&goals)
-        .map(|((s, _), goal)| goal.and_then(|(goal, kind)| trial(s, &goal, kind)))
+        .map(|((s, _), goal)| {
+            let (goal, kind) = goal.filter(|_| price.trials)?;
+            trial(s, &goal, kind)
+        })
         .collect();
     let hold = doubtful || trials.iter().any(Option::is_some);
     let of_one = |((subject, wish), (goal, trial)): ((&Subject<'_>, &Wish), _)| {
@@ -179,9 +204,9 @@ fn pays(
     saved_per_s > least_saving * cost && saved_per_s * within_s > restart_s * cost
 }
 
-/// For how many times the time in which a shape should be found the present one has held; at least 1.
+/// For how many times the time in which a shape should be found the targets have held; at least 1.
 fn held(subjects: &[Subject<'_>]) -> f64 {
-    let samples = |s: &Subject<'_>| s.frontier.model.samples_since_change;
+    let samples = |s: &Subject<'_>| s.frontier.model.samples_at_target;
     let least = subjects.iter().map(samples).min().unwrap_or(0);
     (f64::from(least) / SETTLED).max(1.0)
 }
@@ -287,7 +312,7 @@ impl Wish {
         if now.sufficient < ENOUGH && best.rate_per_s > now.rate_per_s * 1.0002 {
             return (Kind::Bytes, subject.frontier.at_least(best, LEAST_GROWTH));
         }
-        let held = f64::from(subject.frontier.model.samples_since_change) / SETTLED;
+        let held = f64::from(subject.frontier.model.samples_at_target) / SETTLED;
         let saves = best.sufficient >= Frontier::bytes_confidence() - 1e-6
             && now.cost() - best.cost() > SAVING * held.max(1.0) * now.cost();
         if saves { (Kind::Bytes, *best) } else { keep }
@@ -301,6 +326,7 @@ impl Price {
     pub const REAL: Self = Self {
         slot: 1.0,
         byte: 1.0,
+        trials: true,
     };
 
     fn of(&self, candidate: &Candidate) -> f64 {

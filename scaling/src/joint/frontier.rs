@@ -5,6 +5,7 @@ use crate::model::{Predictor, SubtaskShape, VertexModel};
 use crate::{CacheState, Snapshot, VertexState};
 
 /// What a vertex has to do, and within which limits.
+#[derive(Clone)]
 pub(crate) struct Need {
     pub target_per_s: f64,
     pub present: SubtaskShape,
@@ -35,6 +36,7 @@ pub(crate) struct Candidate {
 }
 
 /// The frontier.
+#[derive(Clone)]
 pub(crate) struct Frontier<'a> {
     pub model: &'a VertexModel,
     pub predictor: Predictor<'a>,
@@ -183,6 +185,8 @@ impl<'a> Frontier<'a> {
             Some(allowed) => allowed.clone(),
             None => self.parallelisms(),
         };
+        // An uneven load ends where there is but one instance.
+        parallelisms.extend((self.predictor.imbalance() > 1.0).then_some(1));
         parallelisms.retain(|p| (1..=self.need.most_parallelism).contains(p));
         parallelisms.push(self.need.present.parallelism);
         parallelisms.sort_unstable();

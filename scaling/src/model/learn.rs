@@ -274,6 +274,7 @@ impl VertexModel {
                 self.target_per_s = target;
                 self.target_since_ms = seen.at_ms;
                 self.samples_since_change = 0;
+                self.samples_at_target = 0;
             }
         }
         let loads: Option<Vec<f64>> = seen
@@ -294,6 +295,7 @@ impl VertexModel {
             self.samples_since_change = 0;
         }
         self.samples_since_change += 1;
+        self.samples_at_target += 1;
         let saturated = busiest >= Self::SATURATED && seen.queued;
         if busiest < Self::SATURATED || self.imbalance.samples == 0 {
             self.imbalance.add(&loads);
@@ -404,6 +406,7 @@ impl VertexModel {
                 ln_seconds: sample.ln_seconds,
                 weight: 0.0,
                 last_ms: sample.at_ms,
+                imbalance: Imbalance::none(),
             },
         };
         let off = sample.ln_seconds - visit.ln_seconds;
@@ -420,6 +423,7 @@ impl VertexModel {
         visit.weight = (visit.weight + 1.0 / variance).min(most);
         visit.ln_seconds += off / (visit.weight * variance);
         visit.last_ms = sample.at_ms;
+        visit.imbalance = self.imbalance.factor();
         self.visits.push(visit);
         if self.visits.len() > Self::KEPT_VISITS {
             self.visits.remove(0);

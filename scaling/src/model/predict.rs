@@ -4,7 +4,7 @@
 //! away, the larger the variance: with the part of the time that depends on memory, with every doubling of the parallelism, and
 //! with age. The predictions are combined by their variances.
 
-use super::{SubtaskShape, VertexModel, Visit, WriteCost};
+use super::{Imbalance, SubtaskShape, VertexModel, Visit, WriteCost};
 
 /// Logarithm of seconds per record of one instance.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,6 +14,7 @@ pub(crate) struct Seconds {
 }
 
 /// Predictions from one model at one moment.
+#[derive(Clone)]
 pub(crate) struct Predictor<'a> {
     model: &'a VertexModel,
     now_ms: u64,
@@ -23,8 +24,12 @@ pub(crate) struct Predictor<'a> {
     state_gain: f64,
     /// Relative variance of the state's cost.
     state_variance: f64,
-    /// Variance of one doubling of the parallelism.
+    /// By how much a doubling of the parallelism lengthens a record's time, as a logarithm.
+    per_doubling: f64,
+    /// Variance of that.
     doubling_variance: f64,
+    /// Load of the busiest instance over the mean wherever there are several.
+    imbalance: f64,
 }
 
 // === impl Predictor ===
@@ -42,6 +47,8 @@ impl<'a> Predictor<'a> {
     const DRIFT_PER_HOUR: f64 = 0.02;
     /// Share of the time that is always CPU, whatever the state's cost is measured to be.
     const LEAST_CPU: f64 = 0.02;
+    /// Two instruments that disagree by more than this factor on what bytes do measure something else.
+    const MOST_GAIN: f64 = 2.0;
     /// Band quantile: half of a 90 % band over the deviation.
     const BAND: f64 = 1.645;
 
@@ -55,8 +62,13 @@ impl<'a> Predictor<'a> {
             cpu_seconds: 0.0,
             state_gain: 1.0,
             state_variance: 0.0,
-            doubling_variance: Self::PER_DOUBLING_DEVIATION.powi(2) * widening,
+            per_doubling: Self::PER_DOUBLING,
+            doubling_variance: Self::PER_DOUBLING_DEVIATION.powi(2),
+            imbalance: Imbalance::none(),
         };
+        let several = model.visits.iter().rev();
+        let mut several = several.filter(|v| v.shape.parallelism > 1);
+        predictor.imbalance = several.next().map_or(Imbalance::none(), |v| v.imbalance);
         if let Some(state) = &model.state {
             let one = model
                 .state_scatter
@@ -69,23 +81,58 @@ impl<'a> Predictor<'a> {
         }
         let rest = present.ln_seconds.exp() - predictor.memory_seconds(&present.shape);
         predictor.cpu_seconds = rest.max(Self::LEAST_CPU * present.ln_seconds.exp());
+        predictor.learn_doubling(present);
+        predictor.doubling_variance *= widening;
         Some(predictor)
+    }
+
+    /// Visits with another parallelism tell what a doubling really costs: recalibrates it. No single pair is exact, since the cost
+    /// of a doubling is not the same everywhere.
+    fn learn_doubling(&mut self, present: &Visit) {
+        let law = Self::PER_DOUBLING_DEVIATION.powi(2);
+        let (mut sum, mut weight) = (self.per_doubling / law, 1.0 / law);
+        for visit in &self.model.visits {
+            let doublings = doublings(&visit.shape, &present.shape);
+            if doublings == 0.0 {
+                continue;
+            }
+            let by_formula = self.ln_ratio(&present.shape, visit);
+            let measured = present.ln_seconds - visit.ln_seconds - by_formula;
+            let variance = visit.weight.recip()
+                + present.weight.recip()
+                + self.ratio_variance(&present.shape, &visit.shape) * by_formula.powi(2);
+            let variance = variance / doublings.powi(2) + law;
+            sum += measured / doublings / variance;
+            weight += variance.recip();
+        }
+        self.per_doubling = sum / weight;
+        self.doubling_variance = weight.recip();
+    }
+
+    /// By how much longer a record takes at a shape than at a visited one by the formula, as a logarithm: memory, and the load of
+    /// the busiest instance. One instance alone has nobody to be busier than.
+    fn ln_ratio(&self, shape: &SubtaskShape, visit: &Visit) -> f64 {
+        let factor = |parallelism: u32, of_several: f64| match parallelism {
+            1 => Imbalance::none(),
+            _ => of_several,
+        };
+        let there = factor(visit.shape.parallelism, visit.imbalance);
+        let here = factor(shape.parallelism, self.imbalance);
+        (self.formula(shape) / self.formula(&visit.shape) * here / there).ln()
     }
 
     /// The prediction for a shape.
     pub fn seconds(&self, shape: &SubtaskShape) -> Seconds {
-        let here = self.formula(shape);
         let (mut sum, mut weight) = (0.0, 0.0);
         for visit in &self.model.visits {
-            let ratio = (here / self.formula(&visit.shape)).ln();
-            let doublings =
-                (f64::from(shape.parallelism) / f64::from(visit.shape.parallelism)).log2();
+            let ratio = self.ln_ratio(shape, visit);
+            let doublings = doublings(&visit.shape, shape);
             let hours = self.now_ms.saturating_sub(visit.last_ms) as f64 / 3.6e6;
             let variance = 1.0 / visit.weight
                 + self.ratio_variance(shape, &visit.shape) * ratio * ratio
                 + self.doubling_variance * doublings * doublings
                 + (Self::DRIFT_PER_HOUR * hours).powi(2);
-            sum += (visit.ln_seconds + ratio + Self::PER_DOUBLING * doublings) / variance;
+            sum += (visit.ln_seconds + ratio + self.per_doubling * doublings) / variance;
             weight += 1.0 / variance;
         }
         Seconds {
@@ -109,6 +156,11 @@ impl<'a> Predictor<'a> {
     pub fn present_deviation(&self) -> f64 {
         let present = self.model.visits.last();
         present.map_or(f64::INFINITY, |v| v.weight.recip().sqrt())
+    }
+
+    /// Load of the busiest instance over the mean wherever there are several.
+    pub fn imbalance(&self) -> f64 {
+        self.imbalance
     }
 
     /// Whether bytes have anything to do with the time per record, as far as is known.
@@ -163,7 +215,8 @@ impl<'a> Predictor<'a> {
             let gain = (there - here) / by_formula;
             let variance =
                 error / (by_formula * by_formula) + Self::STATE_DEVIATION.powi(2) * gain * gain;
-            if gain > 0.0 && variance.is_finite() && variance > 0.0 {
+            let credible = Self::MOST_GAIN.recip()..=Self::MOST_GAIN;
+            if credible.contains(&gain) && variance.is_finite() && variance > 0.0 {
                 sum += gain / variance;
                 weight += 1.0 / variance;
             }
@@ -171,6 +224,10 @@ impl<'a> Predictor<'a> {
         let gain = sum / weight;
         (gain, 1.0 / weight / (gain * gain))
     }
+}
+
+fn doublings(from: &SubtaskShape, to: &SubtaskShape) -> f64 {
+    (f64::from(to.parallelism) / f64::from(from.parallelism)).log2()
 }
 
 // === impl WriteCost ===

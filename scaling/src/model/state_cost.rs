@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::CacheState;
 
-/// Seconds per record at sizes in steps of a quarter octave, averaged over snapshots at one parallelism.
+/// Seconds per record at sizes in steps of an eighth of an octave, averaged over snapshots at one parallelism.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StateCost {
     pub(crate) parallelism: u32,
@@ -18,9 +18,9 @@ pub struct StateCost {
 
 impl StateCost {
     const SMALLEST_BYTES: f64 = 65_536.0;
-    const STEPS_PER_OCTAVE: f64 = 4.0;
+    const STEPS_PER_OCTAVE: f64 = 8.0;
     /// 20 octaves: 64 KiB to 64 GiB.
-    const POINTS: usize = 81;
+    const POINTS: usize = 161;
     /// Subtasks looked at: the mean of so many is known well enough.
     const SUBTASKS: usize = 4;
     /// Older snapshots fade with this many samples.
