@@ -104,7 +104,11 @@ pub(crate) fn within(
 }
 
 /// Takes changes back, the ones that matter least first, until the rest fits.
-pub(crate) fn fit(subjects: &[Subject<'_>], fixed: &Fixed, mut choices: Vec<Choice>) -> Vec<Choice> {
+pub(crate) fn fit(
+    subjects: &[Subject<'_>],
+    fixed: &Fixed,
+    mut choices: Vec<Choice>,
+) -> Vec<Choice> {
     // What is given up by staying: probability of meeting the target, for the budget that it frees.
     let loss = |c: &Choice| c.candidate.sufficient - c.present.sufficient;
     let frees = |c: &Choice| {

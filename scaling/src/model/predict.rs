@@ -24,9 +24,7 @@ pub(crate) struct Predictor<'a> {
     state_gain: f64,
     /// Relative variance of the state's cost.
     state_variance: f64,
-    /// By how much a doubling of the parallelism lengthens a record's time, as a logarithm.
-    per_doubling: f64,
-    /// Variance of that.
+    /// Variance of one doubling of the parallelism.
     doubling_variance: f64,
     /// Load of the busiest instance over the mean wherever there are several.
     imbalance: f64,
@@ -62,8 +60,7 @@ impl<'a> Predictor<'a> {
             cpu_seconds: 0.0,
             state_gain: 1.0,
             state_variance: 0.0,
-            per_doubling: Self::PER_DOUBLING,
-            doubling_variance: Self::PER_DOUBLING_DEVIATION.powi(2),
+            doubling_variance: Self::PER_DOUBLING_DEVIATION.powi(2) * widening,
             imbalance: Imbalance::none(),
         };
         let several = model.visits.iter().rev();
@@ -81,44 +78,18 @@ impl<'a> Predictor<'a> {
         }
         let rest = present.ln_seconds.exp() - predictor.memory_seconds(&present.shape);
         predictor.cpu_seconds = rest.max(Self::LEAST_CPU * present.ln_seconds.exp());
-        predictor.learn_doubling(present);
-        predictor.doubling_variance *= widening;
         Some(predictor)
-    }
-
-    /// Visits with another parallelism tell what a doubling really costs: recalibrates it. No single pair is exact, since the cost
-    /// of a doubling is not the same everywhere.
-    fn learn_doubling(&mut self, present: &Visit) {
-        let law = Self::PER_DOUBLING_DEVIATION.powi(2);
-        let (mut sum, mut weight) = (self.per_doubling / law, 1.0 / law);
-        for visit in &self.model.visits {
-            let doublings = doublings(&visit.shape, &present.shape);
-            if doublings == 0.0 {
-                continue;
-            }
-            let by_formula = self.ln_ratio(&present.shape, visit);
-            let measured = present.ln_seconds - visit.ln_seconds - by_formula;
-            let variance = visit.weight.recip()
-                + present.weight.recip()
-                + self.ratio_variance(&present.shape, &visit.shape) * by_formula.powi(2);
-            let variance = variance / doublings.powi(2) + law;
-            sum += measured / doublings / variance;
-            weight += variance.recip();
-        }
-        self.per_doubling = sum / weight;
-        self.doubling_variance = weight.recip();
     }
 
     /// By how much longer a record takes at a shape than at a visited one by the formula, as a logarithm: memory, and the load of
     /// the busiest instance. One instance alone has nobody to be busier than.
     fn ln_ratio(&self, shape: &SubtaskShape, visit: &Visit) -> f64 {
-        let factor = |parallelism: u32, of_several: f64| match parallelism {
-            1 => Imbalance::none(),
-            _ => of_several,
+        let uneven = match (visit.shape.parallelism, shape.parallelism) {
+            (1, 2..) => self.imbalance,
+            (2.., 1) => visit.imbalance.recip(),
+            _ => 1.0,
         };
-        let there = factor(visit.shape.parallelism, visit.imbalance);
-        let here = factor(shape.parallelism, self.imbalance);
-        (self.formula(shape) / self.formula(&visit.shape) * here / there).ln()
+        (self.formula(shape) / self.formula(&visit.shape) * uneven).ln()
     }
 
     /// The prediction for a shape.
@@ -126,13 +97,14 @@ impl<'a> Predictor<'a> {
         let (mut sum, mut weight) = (0.0, 0.0);
         for visit in &self.model.visits {
             let ratio = self.ln_ratio(shape, visit);
-            let doublings = doublings(&visit.shape, shape);
+            let doublings =
+                (f64::from(shape.parallelism) / f64::from(visit.shape.parallelism)).log2();
             let hours = self.now_ms.saturating_sub(visit.last_ms) as f64 / 3.6e6;
             let variance = 1.0 / visit.weight
                 + self.ratio_variance(shape, &visit.shape) * ratio * ratio
                 + self.doubling_variance * doublings * doublings
                 + (Self::DRIFT_PER_HOUR * hours).powi(2);
-            sum += (visit.ln_seconds + ratio + self.per_doubling * doublings) / variance;
+            sum += (visit.ln_seconds + ratio + Self::PER_DOUBLING * doublings) / variance;
             weight += 1.0 / variance;
         }
         Seconds {
@@ -224,10 +196,6 @@ impl<'a> Predictor<'a> {
         let gain = sum / weight;
         (gain, 1.0 / weight / (gain * gain))
     }
-}
-
-fn doublings(from: &SubtaskShape, to: &SubtaskShape) -> f64 {
-    (f64::from(to.parallelism) / f64::from(from.parallelism)).log2()
 }
 
 // === impl WriteCost ===
