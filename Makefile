@@ -18,10 +18,11 @@ export DEMO_SECONDS ?= 180
 
 # Measured points of the study; not part of this repository.
 MEASURED ?= ../shared/data/nexmark-memory-parallelism.csv
-# Runs with noise of each scenario.
+# Runs with noise of each scenario, and how many at once.
 SEEDS ?= 3
+THREADS ?= 2
 
-.PHONY: simulate-study help build jar demo test unit e2e bench bench-e2e memcheck accuracy lint dist clean flink flink2 prerequisites test-prerequisites
+.PHONY: simulate-study ds2-decisions help build jar demo test unit e2e bench bench-e2e memcheck accuracy lint dist clean flink flink2 prerequisites test-prerequisites
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -63,9 +64,10 @@ unit: test-prerequisites jar
 e2e: test-prerequisites jar flink flink2 ## the end-to-end tests, on a real Flink and a real Prometheus
 	cargo test --locked -p weir-testbed --test '*' -- --test-threads=1 --nocapture
 
-bench: ## time the hook, resizes, the estimator and the event generator, and print the figures
+bench: ## time the hook, resizes, the estimator, the policy and the event generator, and print the figures
 	cargo bench --locked -p weir-mrc
 	cargo bench --locked -p weir-agent
+	cargo bench --locked -p weir-scaling
 	cargo bench --locked -p nexmark-generator --bench events
 
 bench-e2e: prerequisites jar flink ## measure what Weir costs whole Nexmark jobs (OVERHEAD="--queries q20 --pairs 5 --events 2000000")
@@ -74,8 +76,11 @@ bench-e2e: prerequisites jar flink ## measure what Weir costs whole Nexmark jobs
 memcheck: ## run the agent on both builds of RocksDB under valgrind
 	scripts/memcheck.sh
 
-simulate-study: ## compare the scaling policies on MEASURED=FILE.csv in the simulator (SEEDS=3), as in docs/simulator.md
-	cargo run --release --locked -p weir-scaling --example simulate_study -- $(MEASURED) $(SEEDS)
+simulate-study: ## compare the scaling policies on MEASURED=FILE.csv in the simulator (SEEDS=3 THREADS=2), as in docs/simulator.md
+	cargo run --release --locked -p weir-scaling --example simulate_study -- $(MEASURED) $(SEEDS) $(THREADS)
+
+ds2-decisions: ## check policy ds2 against every recorded decision of the original program (beside MEASURED)
+	WEIR_SHARED_DATA=$(abspath $(dir $(MEASURED))) cargo test --locked -p weir-scaling --test ds2 -- --ignored
 
 accuracy: ## measure the curves of `weir mrc` beside libCacheSim, write docs/accuracy.md (ACCURACY_SCALE=1)
 	cargo build --release --locked -p weir-controller

@@ -7,7 +7,7 @@ use super::observe::{JOB_ID, JobNow, Tally, snapshot};
 use super::outcome::Outcome;
 use super::plant::Shape;
 use super::scenario::{Feed, Scenario};
-use crate::{History, Plan, Policy, ShapeChange, Snapshot, VertexPlan, observe_job};
+use crate::{Guard, History, Plan, Policy, ShapeChange, Snapshot, VertexPlan, observe_job};
 
 /// What a policy makes of a scenario. Same scenario, same policy, same outcome.
 #[must_use]
@@ -27,6 +27,7 @@ struct Run<'a> {
     policy: &'a dyn Policy,
     pipelines: Vec<usize>,
     noise: Noise,
+    guard: Guard,
     history: History,
     account: Account<'a>,
     shapes: Vec<Shape>,
@@ -48,6 +49,7 @@ impl<'a> Run<'a> {
             policy,
             pipelines: pipelines(scenario),
             noise: Noise::new(scenario.seed, scenario.noise),
+            guard: Guard::default().with_job_limits(scenario.limits.clone()),
             history: History::default(),
             account: Account::new(scenario, policy.name()),
             shapes: scenario.operators.iter().map(|o| o.start).collect(),
@@ -160,6 +162,7 @@ impl<'a> Run<'a> {
         self.clear_tally();
         self.history.observe(&snapshot);
         let plan = self.policy.decide(&snapshot, &self.history);
+        let plan = self.guard.review(plan, &snapshot, &self.history);
         self.carry_out(at_s, &plan, &snapshot);
     }
 

@@ -1,6 +1,7 @@
 //! A scenario: operators with plants and targets, prices, budgets, noise. `docs/simulator.md` has every field of the file.
 
 use super::plant::{MIB, Plant, Shape};
+use crate::JobLimits;
 
 /// What is simulated.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +20,8 @@ pub struct Scenario {
     pub price: Price,
     /// What may be used.
     pub budget: Budget,
+    /// What the guard allows, beside the budgets.
+    pub limits: JobLimits,
     /// In an order in which every operator comes after its inputs.
     pub operators: Vec<Operator>,
 }

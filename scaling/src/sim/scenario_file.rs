@@ -9,6 +9,7 @@ use super::measured::MeasuredPlant;
 use super::measured_file::points;
 use super::plant::{MIB, Plant, Shape};
 use super::scenario::{Budget, Feed, Input, Operator, Price, Scenario, TargetStep};
+use crate::JobLimits;
 
 /// Why a scenario is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +37,7 @@ struct RawScenario {
     price: RawPrice,
     #[serde(default)]
     budget: RawBudget,
+    guard: Option<JobLimits>,
     #[serde(default)]
     operator: Vec<RawOperator>,
 }
@@ -213,6 +215,7 @@ impl Scenario {
                 slots: raw.budget.slots.unwrap_or(u32::MAX),
                 bytes,
             },
+            limits: raw.guard.unwrap_or_else(unlimited),
             operators: operators(raw.operator, &load)?,
         };
         scenario.check_start()?;
@@ -240,6 +243,18 @@ impl Scenario {
             return Err(error("budget.cache_mib", &problem));
         }
         Ok(())
+    }
+}
+
+/// A guard that keeps budgets and minima alone: what is compared are policies.
+fn unlimited() -> JobLimits {
+    JobLimits {
+        max_growth: f64::MAX,
+        max_shrink: 1.0,
+        min_change: 0.0,
+        cooldown_ms: 0,
+        roll_back_below: 0.0,
+        ..JobLimits::default()
     }
 }
 
