@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use weir_scaling::sim::{Outcome, Scenario, oracle, simulate};
-use weir_scaling::{Limits, policy_by_name};
+use weir_scaling::{
+    History, JobPlan, JobVerdict, Limits, Plan, Policy, PredictedRate, Snapshot, VertexReason,
+    policy_by_name,
+};
 
 /// Points measured with Flink on Nexmark's query 9, of which memory decides the rate, and query 11, of which it does not.
 const MEASURED: &str = "query,cache_mib,parallelism,rate_kps
@@ -125,7 +128,7 @@ fn chain(slots: u32, cache_mib: u32, rate_kps: f64) -> Scenario {
 
 #[test]
 fn operators_of_a_chain_are_scaled_each_as_far_as_it_needs() {
-    let scenario = chain(32, 4096, 100.0);
+    let scenario = chain(32, 4096, 80.0);
     let best = oracle(&scenario).unwrap();
     let outcome = run(&scenario, "weir");
     assert_eq!(outcome.missed_phases, 0, "{outcome:#?}");
@@ -142,6 +145,156 @@ fn no_budget_is_ever_exceeded() {
             outcome.refused, 0,
             "a plan over budget is a defect of the policy: {outcome:#?}"
         );
+    }
+}
+
+/// One operator on formulas, so many records a second.
+fn single(head: &str, plant: &str, start: &str, targets: &str) -> Scenario {
+    parse(&format!(
+        "horizon_s = 3600\n{head}\n[[operator]]\nname = \"q\"\nplant = {{ {plant} }}\nstart = {{ {start} }}\ntarget = [ {targets} ]\n"
+    ))
+}
+
+#[test]
+fn without_a_budget_prices_decide() {
+    let scenario = single(
+        "noise = 0.05",
+        "cpu_us = 100",
+        "parallelism = 1, cache_mib = 1",
+        "{ at_s = 0, rate_kps = 45 }",
+    );
+    let outcome = run(&scenario, "weir");
+    assert_eq!(outcome.missed_phases, 0, "{outcome:#?}");
+    assert!(
+        outcome.cost <= 1.25 * oracle(&scenario).unwrap().cost,
+        "{outcome:#?}"
+    );
+}
+
+#[test]
+fn bytes_cross_the_wall_between_cache_and_write_buffers() {
+    // All reads fit into an eighth of the cache; what slows the operator down is compaction behind 4 MiB of write buffers.
+    let scenario = single(
+        "[budget]\nslots = 1\ncache_mib = 264",
+        "cpu_us = 20, lookups = 1, hit_us = 1, miss_us = 20, curve = [[0, 1.0], [32, 0.05]], \
+         write = { bytes_per_record = 400, data_mib = 20000, insert_us = 1, stall_us_per_mib = 5000 }",
+        "parallelism = 1, cache_mib = 256, write_buffer_mib = 4",
+        "{ at_s = 0, rate_kps = 19 }",
+    );
+    let outcome = run(&scenario, "weir");
+    let last = outcome.decisions.last().unwrap();
+    assert!(last.write_buffer_mib > 4.0, "{outcome:#?}");
+    assert!(last.cache_mib < 256.0, "{outcome:#?}");
+    assert_eq!(
+        (outcome.missed_phases, outcome.restarts),
+        (0, 0),
+        "{outcome:#?}"
+    );
+    let fixed = run(&scenario, "static");
+    assert_eq!(
+        fixed.missed_phases, 1,
+        "the cache alone does not help: {fixed:#?}"
+    );
+}
+
+#[test]
+fn bursts_of_compaction_average_out() {
+    let scenario = single(
+        "noise = 0.05\n[budget]\nslots = 16\ncache_mib = 1024",
+        "cpu_us = 100, compaction = { every_s = 300, lasts_s = 60, slowdown = 0.4 }",
+        "parallelism = 1, cache_mib = 1",
+        "{ at_s = 0, rate_kps = 34 }",
+    );
+    let outcome = run(&scenario, "weir");
+    assert_eq!(outcome.missed_phases, 0, "{outcome:#?}");
+    assert!(outcome.restarts <= 2, "{outcome:#?}");
+    // Four instances do 36.8 in the long run, and 24 in a burst.
+    let steady = run(
+        &single(
+            "",
+            "cpu_us = 100, compaction = { every_s = 300, lasts_s = 60, slowdown = 0.4 }",
+            "parallelism = 4, cache_mib = 1",
+            "{ at_s = 0, rate_kps = 34 }",
+        ),
+        "static",
+    );
+    assert_eq!(steady.below_target_with_grace_s, 0);
+    assert!(steady.backlog_max_s > 5.0, "a burst queues up: {steady:#?}");
+}
+
+#[test]
+fn an_uneven_load_is_known_to_end_at_one_instance() {
+    let scenario = single(
+        "[budget]\nslots = 16\ncache_mib = 1024",
+        "cpu_us = 10, key_skew = 0.6",
+        "parallelism = 2, cache_mib = 1",
+        "{ at_s = 0, rate_kps = 70 }",
+    );
+    let outcome = run(&scenario, "weir");
+    assert_eq!(
+        outcome.decisions.last().unwrap().parallelism,
+        1,
+        "{outcome:#?}"
+    );
+    assert_eq!(outcome.missed_phases, 0, "{outcome:#?}");
+}
+
+/// Believes at its first look that one instance does as much as four.
+struct Overconfident;
+
+impl Policy for Overconfident {
+    fn name(&self) -> &'static str {
+        "overconfident"
+    }
+
+    fn decide(&self, snapshot: &Snapshot, _history: &History) -> Plan {
+        let job = &snapshot.jobs.as_ref().unwrap()[0];
+        let mut plan = JobPlan::keep(job, JobVerdict::Rescale, |_| VertexReason::Stays);
+        let vertex = plan.vertices.iter_mut().find(|v| v.name == "q").unwrap();
+        vertex.to_parallelism = 1;
+        let value = 40_000.0;
+        vertex.predicted = Some(PredictedRate {
+            value,
+            low: value,
+            high: value,
+        });
+        Plan::new(self.name(), Vec::new()).with_jobs(vec![plan])
+    }
+}
+
+#[test]
+fn the_guard_takes_back_what_did_not_come_true_and_does_not_try_it_again_soon() {
+    let at_four = |guard: &str| {
+        single(
+            &format!("noise = 0.05\n{guard}"),
+            "cpu_us = 100",
+            "parallelism = 4, cache_mib = 1",
+            "{ at_s = 0, rate_kps = 35 }",
+        )
+    };
+    let guarded = simulate(&at_four("[guard]\nmax-shrink = 0.8"), &Overconfident);
+    let shapes: Vec<u32> = guarded.decisions.iter().map(|d| d.parallelism).collect();
+    assert_eq!(shapes[..3], [4, 1, 4], "{guarded:#?}");
+    let again = guarded.decisions.get(3).map_or(u64::MAX, |d| d.at_s);
+    assert!(again >= guarded.decisions[2].at_s + 1800, "{guarded:#?}");
+    // Without a section `guard` a policy is on its own.
+    let alone = simulate(&at_four(""), &Overconfident);
+    assert_eq!(alone.decisions.last().unwrap().parallelism, 1);
+    assert_eq!(alone.missed_phases, 1);
+}
+
+#[test]
+fn the_guards_limits_hold_every_policy() {
+    let scenario = single(
+        "[guard]\nmax-growth = 2.0\nmax-parallelism = 6",
+        "cpu_us = 100",
+        "parallelism = 2, cache_mib = 1",
+        "{ at_s = 0, rate_kps = 75 }",
+    );
+    for policy in ["weir", "ds2", "a4s"] {
+        let outcome = run(&scenario, policy);
+        let shapes: Vec<u32> = outcome.decisions.iter().map(|d| d.parallelism).collect();
+        assert_eq!(shapes, [2, 4, 6], "{outcome:#?}");
     }
 }
 
