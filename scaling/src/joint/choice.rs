@@ -83,7 +83,7 @@ const SECOND_RESTART_SAVING: f64 = 0.2;
 const PAYS_WITHIN_S: f64 = 600.0;
 
 /// Shares of the targets that are tried where the budgets do not allow the whole.
-const SHARES: [f64; 8] = [0.97, 0.94, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5];
+const SHARES: [f64; 9] = [0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2];
 
 /// A choice for every subject, in their order.
 pub(crate) fn choose(
