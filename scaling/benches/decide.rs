@@ -72,7 +72,8 @@ fn snapshot(operators: usize, tight: bool) -> Snapshot {
         });
         let busy = if at % 2 == 0 { 1.0 } else { 0.4 };
         vertices.push(vertex(&name, group, SUBTASKS, busy));
-        caches.extend((0..SUBTASKS).map(|index| cache(&name, index, caches.len() as u64, busy)));
+        let first = caches.len() as u64;
+        caches.extend((0..SUBTASKS).map(|i| cache(&name, i, first + u64::from(i), busy)));
     }
     let used = operators as u32 * SUBTASKS;
     let bytes = u64::from(used) * CACHE_BYTES;
