@@ -229,3 +229,113 @@ impl Imbalance {
         if most - 1.0 > chance { most } else { 1.0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn predictions_that_were_wrong_widen_the_bands_and_good_ones_narrow_them_again() {
+        let mut surprise = Surprise::default();
+        assert_eq!(surprise.widening(), 1.0);
+        surprise.add(4.0);
+        let after_a_bad_one = surprise.widening();
+        assert!(after_a_bad_one > 2.0, "{after_a_bad_one}");
+        for _ in 0..20 {
+            surprise.add(0.5);
+        }
+        assert_eq!(surprise.widening(), 1.0);
+    }
+
+    #[test]
+    fn an_instance_stands_out_if_it_does_again_and_again() {
+        let mut uneven = Imbalance::default();
+        let mut even = Imbalance::default();
+        for at in 0..20 {
+            uneven.add(&[0.9, 0.6, 0.6, 0.6]);
+            let mut loads = [0.6; 4];
+            loads[at % 4] = 0.66;
+            even.add(&loads);
+        }
+        assert!((uneven.factor() - 0.9 / 0.675).abs() < 1e-9);
+        assert_eq!(even.factor(), 1.0);
+    }
+
+    /// A vertex that was measured at two sizes, the larger of which the curve promised to be twice as fast.
+    #[test]
+    fn two_sizes_tell_by_how_much_the_states_cost_was_measured_wrong() {
+        let mib = |mib: u64| mib << 20;
+        let point = |bytes, miss_ratio| weir_mrc::CurvePoint {
+            bytes,
+            miss_ratio,
+            low: miss_ratio,
+            high: miss_ratio,
+        };
+        let curve = weir_mrc::MissRatioCurve::new(vec![
+            point(0, 1.0),
+            point(mib(64), 0.6),
+            point(mib(256), 0.1),
+        ]);
+        let cache = crate::CacheState {
+            parallelism: 1,
+            capacity_bytes: mib(64),
+            load: Some(crate::Load {
+                millis: 1000,
+                lookups: 1000,
+            }),
+            curve: curve.ok(),
+            miss_seconds: Some(1e-3),
+            hit_seconds: Some(0.0),
+            ..cache()
+        };
+        let visit = |mib: u64, seconds: f64| Visit {
+            shape: SubtaskShape {
+                parallelism: 1,
+                cache_bytes: (mib << 20) as f64,
+                write_buffer_bytes: 0.0,
+            },
+            ln_seconds: seconds.ln(),
+            weight: 1e4,
+            last_ms: 0,
+            imbalance: 1.0,
+        };
+        let at_128 = |visits: Vec<Visit>| {
+            let model = VertexModel {
+                visits,
+                state: StateCost::measure(&[&cache], 1000.0),
+                ..VertexModel::default()
+            };
+            let predictor = Predictor::new(&model, 0).map(|p| p.seconds(&visit(128, 1.0).shape));
+            predictor.map(|s| s.ln_seconds.exp())
+        };
+        // By the curve, 0.6 ms of state at 64 MiB and 0.1 ms at 256; really, the difference is 0.3 ms.
+        let promised = at_128(vec![visit(64, 1e-3)]).unwrap_or_default();
+        let learned = at_128(vec![visit(256, 0.7e-3), visit(64, 1e-3)]).unwrap_or_default();
+        assert!(promised < 0.85e-3, "{promised}");
+        assert!(learned > promised + 0.03e-3, "{learned} after {promised}");
+    }
+
+    fn cache() -> crate::CacheState {
+        crate::CacheState {
+            id: 1,
+            operator: crate::OperatorKey {
+                job_id: "job".to_owned(),
+                operator_name: "join".to_owned(),
+                subtask_index: 0,
+            },
+            task_name: "join".to_owned(),
+            parallelism: 1,
+            attempt: 0,
+            capacity_bytes: 0,
+            usage_bytes: 0,
+            pinned_bytes: 0,
+            age_ms: 0,
+            load: None,
+            window: None,
+            curve: None,
+            miss_seconds: None,
+            hit_seconds: None,
+            write_path: None,
+        }
+    }
+}

@@ -327,7 +327,7 @@ impl VertexModel {
             return;
         };
         match &mut self.state {
-            Some(state) if state.parallelism == newer.parallelism => {
+            Some(state) if state.is_like(&newer) => {
                 let at = |s: &StateCost| {
                     s.at(sample.shape.parallelism, sample.shape.cache_bytes)
                         .max(1e-12)

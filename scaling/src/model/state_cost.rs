@@ -72,6 +72,11 @@ impl StateCost {
         })
     }
 
+    /// Whether another snapshot can be taken in: at the same parallelism, over the same sizes (a history may hold others).
+    pub(crate) fn is_like(&self, newer: &Self) -> bool {
+        self.parallelism == newer.parallelism && self.seconds.len() == newer.seconds.len()
+    }
+
     /// Takes another snapshot at the same parallelism in.
     pub(crate) fn average(&mut self, newer: &Self) {
         let weight = 1.0 / f64::from(self.samples.min(Self::MEMORY - 1) + 1);
@@ -87,9 +92,10 @@ impl StateCost {
     pub(crate) fn at(&self, parallelism: u32, cache_bytes: f64) -> f64 {
         let bytes = cache_bytes * f64::from(parallelism) / f64::from(self.parallelism);
         let steps = (bytes.max(Self::SMALLEST_BYTES) / Self::SMALLEST_BYTES).log2();
-        let steps = (steps * Self::STEPS_PER_OCTAVE).min((Self::POINTS - 1) as f64);
-        let point = (steps as usize).min(Self::POINTS - 2);
-        let (from, to) = (self.seconds[point], self.seconds[point + 1]);
+        let last = self.seconds.len().saturating_sub(1);
+        let steps = (steps * Self::STEPS_PER_OCTAVE).min(last as f64);
+        let point = (steps as usize).min(last.saturating_sub(1));
+        let (from, to) = (self.seconds[point], self.seconds[last.min(point + 1)]);
         from + (to - from) * (steps - point as f64)
     }
 
