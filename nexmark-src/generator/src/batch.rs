@@ -3,11 +3,12 @@
 //! Before each row stand its event's position (eight bytes) and its length (four bytes, then four of nothing), little-endian; rows begin at
 //! multiples of eight.
 
-use crate::binary_row::RowPlan;
+use crate::clock::Clock;
 use crate::columns::LazyEvent;
 use crate::config::{GeneratorConfig, InvalidConfig};
 use crate::numbering::{Kind, Place};
 use crate::random::mix;
+use crate::row_plan::RowPlan;
 
 /// Bytes before each row.
 pub const ROW_HEADER: usize = 16;
@@ -81,6 +82,8 @@ impl RowGenerator {
         };
         let splits = stretch.splits;
         let mut place = Place::at(stretch.from, &self.config);
+        let mut clock = Clock::at(place.number, &self.config.schedule);
+        let in_order = self.config.out_of_order_group == 1;
         let mut split = (stretch.from % splits.len() as u64) as usize;
         while batch.position < stretch.to {
             let kind = place.kind(&self.config);
@@ -89,7 +92,8 @@ impl RowGenerator {
                 if room.len() < self.longest_row {
                     break;
                 }
-                let event = LazyEvent::new(&self.config, self.mixed_seed, place, kind);
+                let event =
+                    LazyEvent::new(&self.config, self.mixed_seed, place, kind, clock.millis());
                 let (header, row) = room.split_at_mut(ROW_HEADER);
                 let length = self.plan.write(&event, row);
                 header[..8].copy_from_slice(&batch.position.to_le_bytes());
@@ -98,6 +102,11 @@ impl RowGenerator {
                 batch.rows += 1;
             }
             place = place.next(batch.position, &self.config);
+            if in_order {
+                clock.advance(place.number, &self.config.schedule);
+            } else {
+                clock = Clock::at(place.number, &self.config.schedule);
+            }
             batch.position += 1;
             split = if split + 1 == splits.len() {
                 0

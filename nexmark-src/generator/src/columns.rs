@@ -1,9 +1,8 @@
-//! The value of every column of an event, each made from random numbers of its own.
+//! The columns, and the numbers in them, each made from random numbers of its own.
 
 use crate::config::GeneratorConfig;
 use crate::numbering::{Kind, Place};
 use crate::random::EventRandom;
-use crate::text::Text;
 
 const FIRST_ID: i64 = 1000;
 const FIRST_CATEGORY: i64 = 10;
@@ -12,75 +11,85 @@ const CATEGORIES: u64 = 5;
 const HOT_INTERVAL: i64 = 100;
 /// Events may refer to so many persons and auctions that do not exist yet: streams are not in perfect order.
 const LEAD: i64 = 10;
-const OTHER_CHANNELS: u64 = 10_000;
-const HOT_CHANNELS: [&str; 4] = ["Apple", "Baidu", "Facebook", "Google"];
-const STATES: [&str; 6] = ["AZ", "CA", "ID", "OR", "WA", "WY"];
-const CITIES: [&str; 10] = [
-    "Phoenix",
-    "Los Angeles",
-    "San Francisco",
-    "Boise",
-    "Portland",
-    "Bend",
-    "Redmond",
-    "Seattle",
-    "Kent",
-    "Cheyenne",
-];
-const FIRST_NAMES: [&str; 11] = [
-    "Ada", "Ben", "Clara", "Dan", "Eva", "Finn", "Grace", "Hugo", "Iris", "Jon", "Kate",
-];
-const LAST_NAMES: [&str; 9] = [
-    "Abrams", "Bartels", "Cho", "Drake", "Ember", "Franklin", "Gold", "Hart", "Ito",
-];
-const SITE: &str = "https://www.nexmark.com";
-const ITEM: &str = "/item.htm?query=1&channel_id=";
-const EMAIL_USER: usize = 7;
-const EMAIL_HOST: usize = 5;
-const CARD_BYTES: usize = 19;
-const ITEM_NAME_BYTES: usize = 20;
-const DESCRIPTION_BYTES: usize = 100;
-const URL_FOLDER_BYTES: usize = 8;
-const NUMBER_BYTES: usize = 8;
 /// The column whose numbers say whether an event comes late; no event has so many.
 const DELAY: u64 = 15;
 
-/// What a column holds.
+/// A column of a kind's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColumnType {
-    /// A whole number, or a time in milliseconds since 1970.
-    Number,
-    /// ASCII text.
-    Text,
+pub(crate) enum Field {
+    PersonId,
+    Name,
+    EmailAddress,
+    CreditCard,
+    City,
+    State,
+    AuctionId,
+    ItemName,
+    Description,
+    InitialBid,
+    Reserve,
+    Expires,
+    Seller,
+    Category,
+    BidAuction,
+    Bidder,
+    Price,
+    Channel,
+    Url,
+    DateTime,
+    Extra,
 }
 
-/// The columns of a kind, in the order of the tables.
-#[must_use]
-pub fn column_types(kind: Kind) -> &'static [ColumnType] {
-    use ColumnType::{Number as N, Text as T};
-    match kind {
-        // id, name, emailAddress, creditCard, city, state, dateTime, extra
-        Kind::Person => &[N, T, T, T, T, T, N, T],
-        // id, itemName, description, initialBid, reserve, dateTime, expires, seller, category, extra
-        Kind::Auction => &[N, T, T, N, N, N, N, N, N, T],
-        // auction, bidder, price, channel, url, dateTime, extra
-        Kind::Bid => &[N, N, N, T, T, N, T],
+// === impl Field ===
+
+impl Field {
+    /// The columns of a kind, in the order of the tables.
+    pub(crate) const fn of(kind: Kind) -> &'static [Self] {
+        match kind {
+            Kind::Person => &[
+                Self::PersonId,
+                Self::Name,
+                Self::EmailAddress,
+                Self::CreditCard,
+                Self::City,
+                Self::State,
+                Self::DateTime,
+                Self::Extra,
+            ],
+            Kind::Auction => &[
+                Self::AuctionId,
+                Self::ItemName,
+                Self::Description,
+                Self::InitialBid,
+                Self::Reserve,
+                Self::DateTime,
+                Self::Expires,
+                Self::Seller,
+                Self::Category,
+                Self::Extra,
+            ],
+            Kind::Bid => &[
+                Self::BidAuction,
+                Self::Bidder,
+                Self::Price,
+                Self::Channel,
+                Self::Url,
+                Self::DateTime,
+                Self::Extra,
+            ],
+        }
     }
 }
 
 /// One event, its columns yet to be asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LazyEvent<'a> {
-    config: &'a GeneratorConfig,
-    random: EventRandom,
+    pub(crate) config: &'a GeneratorConfig,
+    pub(crate) random: EventRandom,
+    pub(crate) kind: Kind,
     place: Place,
-    kind: Kind,
-}
-
-/// The channel of a bid, which its URL names too.
-enum Channel {
-    Hot(usize),
-    Other(u64),
+    /// By the schedule, after event 0.
+    millis: u64,
 }
 
 // === impl LazyEvent ===
@@ -92,83 +101,31 @@ impl<'a> LazyEvent<'a> {
         mixed_seed: u64,
         place: Place,
         kind: Kind,
+        millis: u64,
     ) -> Self {
         Self {
             config,
             random: EventRandom::new(mixed_seed, place.number),
-            place,
             kind,
+            place,
+            millis,
         }
     }
 
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// A column of type [`ColumnType::Number`].
     #[inline]
-    pub(crate) fn number(&self, column: usize) -> i64 {
-        match (self.kind, column) {
-            (Kind::Person, 0) => FIRST_ID + self.place.newest_person(self.config),
-            (Kind::Person, _) | (Kind::Auction | Kind::Bid, 5) => self.time_millis(),
-            (Kind::Auction, 0) => FIRST_ID + self.place.newest_auction(self.config),
-            (Kind::Auction, 3) => self.random.column(3).price(),
-            (Kind::Auction, 4) => self.random.column(3).price() + self.random.column(4).price(),
-            (Kind::Auction, 6) => self.time_millis() + 1 + self.open_millis(),
-            (Kind::Auction, 7) => self.seller(),
-            (Kind::Auction, _) => FIRST_CATEGORY + self.random.column(8).below(CATEGORIES) as i64,
-            (Kind::Bid, 0) => self.auction(),
-            (Kind::Bid, 1) => self.bidder(),
-            (Kind::Bid, _) => self.random.column(2).price(),
-        }
+    pub(crate) fn person_id(&self) -> i64 {
+        FIRST_ID + self.place.newest_person(self.config)
     }
 
-    /// A column of type [`ColumnType::Text`].
     #[inline]
-    pub(crate) fn text(&self, column: usize, out: &mut Text<'_>) {
-        match (self.kind, column) {
-            (Kind::Person, 1) => {
-                let (first, last) = self.name();
-                out.push_str(first);
-                out.push(b' ');
-                out.push_str(last);
-            }
-            (Kind::Person, 2) => {
-                let mut random = self.random.column(2);
-                out.push_letters(&mut random, EMAIL_USER);
-                out.push(b'@');
-                out.push_letters(&mut random, EMAIL_HOST);
-                out.push_str(".com");
-            }
-            (Kind::Person, 3) => {
-                let mut random = self.random.column(3);
-                for i in 0..CARD_BYTES {
-                    out.push(if i % 5 == 4 {
-                        b' '
-                    } else {
-                        b'0' + random.below(10) as u8
-                    });
-                }
-            }
-            (Kind::Person, 4) => out.push_str(self.city()),
-            (Kind::Person, 5) => out.push_str(self.state()),
-            (Kind::Auction, 1) => out.push_letters(&mut self.random.column(1), ITEM_NAME_BYTES),
-            (Kind::Auction, 2) => out.push_letters(&mut self.random.column(2), DESCRIPTION_BYTES),
-            (Kind::Bid, 3) => match self.channel() {
-                Channel::Hot(hot) => out.push_str(HOT_CHANNELS[hot]),
-                Channel::Other(other) => {
-                    out.push_str("channel-");
-                    out.push_number(other);
-                }
-            },
-            (Kind::Bid, 4) => self.url(out),
-            _ => self.filler(out),
-        }
+    pub(crate) fn auction_id(&self) -> i64 {
+        FIRST_ID + self.place.newest_auction(self.config)
     }
 
-    fn time_millis(&self) -> i64 {
+    #[inline]
+    pub(crate) fn date_time(&self) -> i64 {
         let config = self.config;
-        let time = config.base_time_millis + config.schedule.millis(self.place.number) as i64;
+        let time = config.base_time_millis + self.millis as i64;
         if config.delayed_share == 0.0 {
             return time;
         }
@@ -181,184 +138,81 @@ impl<'a> LazyEvent<'a> {
         (time - delay as i64).max(config.base_time_millis)
     }
 
-    /// How long the auction is open beyond the first millisecond: on average until as many new ones have come as are in flight together.
-    fn open_millis(&self) -> i64 {
+    /// Of an auction. It is open for more than a millisecond: on average until as many new ones have come as are in flight together.
+    pub(crate) fn expires(&self) -> i64 {
         let config = self.config;
         let sum = config.person_proportion + config.auction_proportion + config.bid_proportion;
         let events = config.in_flight_auctions * sum / config.auction_proportion;
-        let number = self.place.number;
-        let turnover = config.schedule.millis(number + events) - config.schedule.millis(number);
-        self.random.column(6).below((2 * turnover).max(1)) as i64
+        let turnover = config.schedule.millis(self.place.number + events) - self.millis;
+        let open = self.random.column(6).below((2 * turnover).max(1)) as i64;
+        self.date_time() + 1 + open
     }
 
-    fn seller(&self) -> i64 {
-        let newest = self.place.newest_person(self.config);
-        self.hot_or(
-            7,
-            self.config.hot_seller_ratio,
-            newest,
-            0,
-            Self::active_person,
-        )
-    }
-
-    fn auction(&self) -> i64 {
-        let newest = self.place.newest_auction(self.config);
-        self.hot_or(
-            0,
-            self.config.hot_auction_ratio,
-            newest,
-            0,
-            Self::in_flight_auction,
-        )
-    }
-
-    fn bidder(&self) -> i64 {
-        let newest = self.place.newest_person(self.config);
-        // One apart from the hot seller, so that few bid on their own auctions.
-        self.hot_or(
-            1,
-            self.config.hot_bidder_ratio,
-            newest,
-            1,
-            Self::active_person,
-        )
-    }
-
-    /// The identifier of the hot one, or in one case of `ratio` the start and length of a range to draw from.
     #[inline]
-    fn hot_or(
-        &self,
-        column: u64,
-        ratio: u64,
-        newest: i64,
-        apart: i64,
-        others: impl Fn(&Self, i64) -> (i64, i64),
-    ) -> i64 {
-        let mut random = self.random.column(column);
-        FIRST_ID
-            + if random.below(ratio) > 0 {
-                newest / HOT_INTERVAL * HOT_INTERVAL + apart
-            } else {
-                let (first, count) = others(self, newest);
-                first + random.below(count as u64) as i64
-            }
+    pub(crate) fn initial_bid(&self) -> i64 {
+        self.random.column(3).price()
     }
 
-    /// The newest persons and the next to come.
-    fn active_person(&self, newest: i64) -> (i64, i64) {
+    #[inline]
+    pub(crate) fn reserve(&self) -> i64 {
+        self.initial_bid() + self.random.column(4).price()
+    }
+
+    #[inline]
+    pub(crate) fn seller(&self) -> i64 {
+        let newest = self.place.newest_person(self.config);
+        let (first, count) = self.active_people(newest);
+        self.hot_or_one_of(7, self.config.hot_seller_ratio, hot(newest), first, count)
+    }
+
+    #[inline]
+    pub(crate) fn category(&self) -> i64 {
+        FIRST_CATEGORY + self.random.column(8).below(CATEGORIES) as i64
+    }
+
+    #[inline]
+    pub(crate) fn bid_auction(&self) -> i64 {
+        let newest = self.place.newest_auction(self.config);
+        // The newest auctions and the next to come.
+        let oldest = (newest - self.config.in_flight_auctions as i64).max(0);
+        let count = newest - oldest + 1 + LEAD;
+        self.hot_or_one_of(0, self.config.hot_auction_ratio, hot(newest), oldest, count)
+    }
+
+    #[inline]
+    pub(crate) fn bidder(&self) -> i64 {
+        let newest = self.place.newest_person(self.config);
+        let (first, count) = self.active_people(newest);
+        // One apart from the hot seller, so that few bid on their own auctions.
+        let hot = hot(newest) + 1;
+        self.hot_or_one_of(1, self.config.hot_bidder_ratio, hot, first, count)
+    }
+
+    #[inline]
+    pub(crate) fn price(&self) -> i64 {
+        self.random.column(2).price()
+    }
+
+    /// The newest persons and the next to come: the first, and how many.
+    #[inline]
+    fn active_people(&self, newest: i64) -> (i64, i64) {
         let people = newest + 1;
         let active = people.min(self.config.active_people as i64);
         (people - active, active + LEAD)
     }
 
-    /// The newest auctions and the next to come.
-    fn in_flight_auction(&self, newest: i64) -> (i64, i64) {
-        let oldest = (newest - self.config.in_flight_auctions as i64).max(0);
-        (oldest, newest - oldest + 1 + LEAD)
-    }
-
-    fn name(&self) -> (&'static str, &'static str) {
-        let mut random = self.random.column(1);
-        let first = FIRST_NAMES[random.below(FIRST_NAMES.len() as u64) as usize];
-        (
-            first,
-            LAST_NAMES[random.below(LAST_NAMES.len() as u64) as usize],
-        )
-    }
-
-    fn city(&self) -> &'static str {
-        CITIES[self.random.column(4).below(CITIES.len() as u64) as usize]
-    }
-
-    fn state(&self) -> &'static str {
-        STATES[self.random.column(5).below(STATES.len() as u64) as usize]
-    }
-
+    /// The identifier of the hot one, or in one case of `ratio` of one of a range. Both are worked out, since nobody could guess which it
+    /// will be, the processor neither.
     #[inline]
-    fn channel(&self) -> Channel {
-        let choice = self.random.column(3).below(2 * OTHER_CHANNELS);
-        if choice >= OTHER_CHANNELS {
-            Channel::Hot(choice as usize % HOT_CHANNELS.len())
-        } else {
-            Channel::Other(choice)
-        }
-    }
-
-    #[inline]
-    fn url(&self, out: &mut Text<'_>) {
-        out.push_str(SITE);
-        match self.channel() {
-            Channel::Hot(hot) => {
-                out.push_str(ITEM);
-                out.push_number(hot as u64);
-            }
-            Channel::Other(other) => {
-                let mut random = self.random.column(3);
-                // Past the number that chose the channel.
-                random.bits();
-                out.push(b'/');
-                out.push_letters(&mut random, URL_FOLDER_BYTES);
-                out.push_str(ITEM);
-                out.push_number(other);
-            }
-        }
-    }
-
-    /// Fills up to the wanted mean size, give or take a fifth of what is missing.
-    #[inline]
-    fn filler(&self, out: &mut Text<'_>) {
-        let config = self.config;
-        let (wanted, present, column) = match self.kind {
-            Kind::Person => (config.person_bytes, self.person_bytes(), 7),
-            Kind::Auction => (
-                config.auction_bytes,
-                7 * NUMBER_BYTES + ITEM_NAME_BYTES + DESCRIPTION_BYTES,
-                9,
-            ),
-            Kind::Bid => (config.bid_bytes, self.bid_bytes(), 6),
-        };
-        let missing = wanted.saturating_sub(present as u64);
-        let spread = missing / 5;
+    fn hot_or_one_of(&self, column: u64, ratio: u64, hot: i64, first: i64, count: i64) -> i64 {
         let mut random = self.random.column(column);
-        let count = missing - spread + random.below(2 * spread + 1);
-        out.push_letters(&mut random, count as usize);
-    }
-
-    fn person_bytes(&self) -> usize {
-        let (first, last) = self.name();
-        let name = first.len() + 1 + last.len();
-        let email = EMAIL_USER + 1 + EMAIL_HOST + ".com".len();
-        2 * NUMBER_BYTES + name + email + CARD_BYTES + self.city().len() + self.state().len()
-    }
-
-    #[inline]
-    fn bid_bytes(&self) -> usize {
-        4 * NUMBER_BYTES
-            + SITE.len()
-            + ITEM.len()
-            + match self.channel() {
-                Channel::Hot(hot) => HOT_CHANNELS[hot].len() + 1,
-                Channel::Other(other) => {
-                    let digits = 1
-                        + usize::from(other >= 10)
-                        + usize::from(other >= 100)
-                        + usize::from(other >= 1000);
-                    "channel-".len() + digits + 1 + URL_FOLDER_BYTES + digits
-                }
-            }
+        let is_hot = random.below(ratio) > 0;
+        let other = first + random.below(count as u64) as i64;
+        FIRST_ID + std::hint::select_unpredictable(is_hot, hot, other)
     }
 }
 
-/// Bytes of the longest text that a kind has, its filler apart.
-pub(crate) const LONGEST_TEXT: usize = DESCRIPTION_BYTES;
-
-/// Bytes of the longest filler.
-pub(crate) fn longest_filler(config: &GeneratorConfig, kind: Kind) -> usize {
-    let wanted = match kind {
-        Kind::Person => config.person_bytes,
-        Kind::Auction => config.auction_bytes,
-        Kind::Bid => config.bid_bytes,
-    };
-    (wanted + wanted / 5 + 1) as usize
+#[inline]
+fn hot(newest: i64) -> i64 {
+    newest / HOT_INTERVAL * HOT_INTERVAL
 }

@@ -1,10 +1,22 @@
 //! A whole event with named fields and text of its own, for those who like it comfortable: exports, tests.
 
-use crate::columns::{LONGEST_TEXT, LazyEvent, longest_filler};
-use crate::config::GeneratorConfig;
-use crate::numbering::{Kind, Place};
-use crate::random::mix;
-use crate::text::{SLACK, Text};
+use crate::batch::{ROW_HEADER, RowGenerator, Stretch};
+use crate::config::{GeneratorConfig, InvalidConfig};
+use crate::numbering::Kind;
+use crate::row_plan::{Column, RowPlan};
+use crate::words::WORD;
+
+/// Makes whole events one after the other, out of the rows that others get.
+#[derive(Debug)]
+pub struct Events {
+    rows: RowGenerator,
+    buffer: Vec<u8>,
+    /// Of the next row's header in the buffer; at the limit there is none.
+    offset: usize,
+    limit: usize,
+    position: u64,
+    end: u64,
+}
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -61,17 +73,64 @@ pub struct Bid {
     pub extra: String,
 }
 
+// === impl Events ===
+
+/// The buffer has room for so many of the longest rows.
+const ROWS_PER_BATCH: usize = 64;
+
+impl Events {
+    /// Those from one position up to but not including another.
+    pub fn new(config: GeneratorConfig, from: u64, to: u64) -> Result<Self, InvalidConfig> {
+        let mut columns = vec![Column::EventType];
+        columns.extend(Kind::ALL.map(Column::Whole));
+        let rows = RowGenerator::new(config, RowPlan::new(columns), None)?;
+        Ok(Self {
+            buffer: vec![0; ROWS_PER_BATCH * rows.least_buffer_bytes()],
+            rows,
+            offset: 0,
+            limit: 0,
+            position: from,
+            end: to,
+        })
+    }
+}
+
+impl Iterator for Events {
+    type Item = Event;
+
+    fn next(&mut self) -> Option<Event> {
+        if self.offset == self.limit {
+            if self.position >= self.end {
+                return None;
+            }
+            let stretch = Stretch {
+                from: self.position,
+                to: self.end,
+                splits: &[true],
+            };
+            let batch = self.rows.fill(stretch, &mut self.buffer);
+            self.position = batch.position;
+            self.offset = 0;
+            self.limit = batch.bytes;
+        }
+        let header = &self.buffer[self.offset..];
+        let row = &header[ROW_HEADER..ROW_HEADER + word(header, WORD) as usize];
+        self.offset += ROW_HEADER + row.len();
+        Some(Event::read(row))
+    }
+}
+
 // === impl Event ===
 
 impl Event {
-    /// The event at a position.
-    #[must_use]
-    pub fn at(position: u64, config: &GeneratorConfig) -> Self {
-        let place = Place::at(position, config);
-        let kind = place.kind(config);
-        let event = LazyEvent::new(config, mix(config.seed as u64), place, kind);
-        let number = |column| event.number(column);
-        let text = |column| text(&event, config, column);
+    /// The event in a row of its kind and of persons, auctions and bids as a whole.
+    fn read(row: &[u8]) -> Self {
+        // One word of header, then the kind and the three kinds' rows.
+        let kind = Kind::ALL[word(row, WORD) as usize];
+        let reference = word(row, (2 + kind as usize) * WORD);
+        let row = &row[(reference >> 32) as usize..];
+        let number = |column: usize| word(row, (1 + column) * WORD) as i64;
+        let text = |column: usize| text(row, (1 + column) * WORD);
         match kind {
             Kind::Person => Self::Person(Person {
                 id: number(0),
@@ -108,11 +167,20 @@ impl Event {
     }
 }
 
-fn text(event: &LazyEvent<'_>, config: &GeneratorConfig, column: usize) -> String {
-    let mut bytes = vec![0; LONGEST_TEXT.max(longest_filler(config, event.kind())) + SLACK];
-    let mut text = Text::new(&mut bytes);
-    event.text(column, &mut text);
-    let len = text.len();
-    bytes.truncate(len);
-    bytes.into_iter().map(char::from).collect()
+fn text(row: &[u8], at: usize) -> String {
+    let field = word(row, at);
+    let inline = (field >> 56) as usize;
+    let letters = if inline & 0x80 > 0 {
+        &row[at..at + (inline & 0x7F)]
+    } else {
+        let start = (field >> 32) as usize;
+        &row[start..start + (field & 0xFFFF_FFFF) as usize]
+    };
+    letters.iter().copied().map(char::from).collect()
+}
+
+fn word(bytes: &[u8], at: usize) -> u64 {
+    let mut word = [0; WORD];
+    word.copy_from_slice(&bytes[at..at + WORD]);
+    u64::from_le_bytes(word)
 }

@@ -11,9 +11,10 @@
 //! | [`schedule`] | how many events are due by when |
 //! | [`random`] | the random numbers of a column |
 //! | [`numbering`] | which kind an event is, and which persons and auctions exist by then |
-//! | [`columns`] | the value of every column |
+//! | `clock` | when events that follow each other happen |
+//! | `columns`, `texts`, `words` | the value of every column, text as words of eight letters |
+//! | `binary_row`, [`row_plan`], [`batch`] | events as rows of Flink's binary format, with the columns that are asked for, many at once |
 //! | [`event`] | a whole event, for those who like it comfortable |
-//! | [`binary_row`], [`batch`] | events as rows of Flink's binary format, many at once |
 //!
 //! # Limitations
 //!
@@ -22,18 +23,21 @@
 #![forbid(unsafe_code)]
 
 pub mod batch;
-pub mod binary_row;
-pub mod columns;
+mod binary_row;
+mod clock;
+mod columns;
 pub mod config;
 pub mod event;
 pub mod numbering;
 pub mod random;
+pub mod row_plan;
 pub mod schedule;
-mod text;
+mod texts;
+mod words;
 
 pub use batch::{Batch, RowGenerator, Stretch};
-pub use binary_row::{Column, RowPlan, UnknownColumn};
 pub use config::{GeneratorConfig, InvalidConfig};
-pub use event::{Auction, Bid, Event, Person};
+pub use event::{Auction, Bid, Event, Events, Person};
 pub use numbering::Kind;
+pub use row_plan::{Column, RowPlan, UnknownColumn};
 pub use schedule::{InvalidSchedule, RateSchedule};

@@ -10,17 +10,22 @@ const COLUMN_GAMMA: u64 = 0xD1B5_4A32_D192_ED03;
 const STEPS: usize = 1024;
 /// 10^(1/1024).
 const STEP: f64 = 1.002_251_148_292_912_8;
-/// From 100 to 1000. Multiplied up instead of asked of a mathematical library, so that every implementation gets the same bits.
-static POWERS: [f64; STEPS + 1] = {
-    let mut powers = [100.0; STEPS + 1];
+/// Bits of a price's fraction in [`POWERS`].
+const PRICE_FRACTION: u32 = 20;
+/// From 100 to 1000, with [`PRICE_FRACTION`] bits of fraction. Multiplied up instead of asked of a mathematical library, so that every
+/// implementation gets the same bits.
+static POWERS: [u64; STEPS + 1] = {
+    let mut powers = [0; STEPS + 1];
+    let mut power = 100.0;
     let mut i = 0;
-    while i < STEPS {
-        powers[i + 1] = powers[i] * STEP;
+    while i <= STEPS {
+        powers[i] = (power * (1_u64 << PRICE_FRACTION) as f64) as u64;
+        power *= STEP;
         i += 1;
     }
     powers
 };
-static MAGNITUDES: [f64; 6] = [1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0];
+static MAGNITUDES: [u64; 6] = [1, 10, 100, 1_000, 10_000, 100_000];
 
 /// Where the random numbers of an event begin.
 #[derive(Debug, Clone, Copy)]
@@ -68,18 +73,18 @@ impl ColumnRandom {
     /// A number from 0 up to but not including 1.
     #[inline]
     pub fn fraction(&mut self) -> f64 {
-        (self.bits() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
+        (self.bits() >> 11) as i64 as f64 * (1.0 / (1_u64 << 53) as f64)
     }
 
     /// From 100 to 100 million, every order of magnitude equally likely.
     #[inline]
     pub fn price(&mut self) -> i64 {
-        let magnitude = self.fraction() * MAGNITUDES.len() as f64;
-        let whole = magnitude as usize;
-        let step = (magnitude - whole as f64) * STEPS as f64;
-        let below = step as usize;
-        let within = POWERS[below] + (step - below as f64) * (POWERS[below + 1] - POWERS[below]);
-        (within * MAGNITUDES[whole]) as i64
+        // 53 random bits times the number of magnitudes: above them which one, below ten bits of step and 32 of place within the step.
+        let magnitude = (self.bits() >> 11) * MAGNITUDES.len() as u64;
+        let step = (magnitude >> 43) as usize % STEPS;
+        let within = (magnitude >> 11) & 0xFFFF_FFFF;
+        let power = POWERS[step] + ((within * (POWERS[step + 1] - POWERS[step])) >> 32);
+        ((power * MAGNITUDES[(magnitude >> 53) as usize]) >> PRICE_FRACTION) as i64
     }
 
     /// Eight letters and digits in the order of the bytes, 32 of them equally likely.

@@ -36,6 +36,19 @@ struct Stretches {
     period_millis: u64,
 }
 
+/// An event's place in a stretch of constant rate.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WithinStretch {
+    /// When the stretch begins.
+    pub(crate) start_millis: u64,
+    /// Events per second, at least 1.
+    pub(crate) rate: u64,
+    /// Thousandths of events since then.
+    pub(crate) milli_events: u64,
+    /// How many events follow in the same stretch.
+    pub(crate) events_left: u64,
+}
+
 /// Why there is no such schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidSchedule {
@@ -170,26 +183,31 @@ impl RateSchedule {
     }
 
     /// When an event happens: whole milliseconds after event 0, rounded down.
-    #[inline]
     #[must_use]
     pub fn millis(&self, event: u64) -> u64 {
-        let (start, within, rate) = self.find(event);
-        start + within / rate
+        let stretch = self.stretch_of(event);
+        stretch.start_millis + stretch.milli_events / stretch.rate
     }
 
     /// When an event is due: nanoseconds after event 0, rounded up.
     #[must_use]
     pub fn due_nanos(&self, event: u64) -> u64 {
-        let (start, within, rate) = self.find(event);
-        (start + within / rate) * NANOS_PER_MILLI + (within % rate * NANOS_PER_MILLI).div_ceil(rate)
+        let stretch = self.stretch_of(event);
+        let (within, rate) = (stretch.milli_events, stretch.rate);
+        (stretch.start_millis + within / rate) * NANOS_PER_MILLI
+            + (within % rate * NANOS_PER_MILLI).div_ceil(rate)
     }
 
-    /// Start in milliseconds and rate of the stretch that has an event, and thousandths of events in between.
-    #[inline]
-    fn find(&self, event: u64) -> (u64, u64, u64) {
+    /// Where in which stretch an event is.
+    pub(crate) fn stretch_of(&self, event: u64) -> WithinStretch {
         let mut milli_events = event * 1000;
         if self.rate.len() == 1 && self.period_millis == 0 {
-            return (0, milli_events, self.rate[0]);
+            return WithinStretch {
+                start_millis: 0,
+                rate: self.rate[0],
+                milli_events,
+                events_left: u64::MAX,
+            };
         }
         let periods = milli_events
             .checked_div(self.milli_events_per_period)
@@ -199,11 +217,17 @@ impl RateSchedule {
             .milli_events_before
             .partition_point(|&before| before <= milli_events)
             - 1;
-        (
-            periods * self.period_millis + self.start_millis[i],
-            milli_events - self.milli_events_before[i],
-            self.rate[i],
-        )
+        let end = match self.milli_events_before.get(i + 1) {
+            Some(&end) => end,
+            None if self.period_millis > 0 => self.milli_events_per_period,
+            None => u64::MAX,
+        };
+        WithinStretch {
+            start_millis: periods * self.period_millis + self.start_millis[i],
+            rate: self.rate[i],
+            milli_events: milli_events - self.milli_events_before[i],
+            events_left: (end - milli_events - 1) / 1000,
+        }
     }
 
     /// How many events are due so many nanoseconds after event 0, that one included.

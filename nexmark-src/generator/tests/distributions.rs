@@ -6,7 +6,7 @@
 //! bid, there that of its numbers and the text behind them, so that channel and URL come on top.
 
 use nexmark::event::Event as Reference;
-use nexmark_generator::{Event, GeneratorConfig};
+use nexmark_generator::{Event, Events, GeneratorConfig};
 
 const FROM: u64 = 100_000;
 const EVENTS: u64 = 200_000;
@@ -68,8 +68,8 @@ fn length(texts: &[&str]) -> f64 {
 fn ours() -> Profile {
     let config = GeneratorConfig::default();
     let mut profile = Profile::default();
-    for position in FROM..FROM + EVENTS {
-        match Event::at(position, &config) {
+    for event in Events::new(config, FROM, FROM + EVENTS).expect("the standard") {
+        match event {
             Event::Person(p) => {
                 profile.person(&[
                     &p.name,

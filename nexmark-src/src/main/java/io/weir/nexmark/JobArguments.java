@@ -13,11 +13,12 @@ final class JobArguments {
 
     static final String USAGE =
             "Usage: nexmark-flink.jar [--queries q20,q18] [--rate EVENTS_PER_SECOND|max] [--events N (0: no end)]\n"
-                    + "  [--parallelism P] [--sink blackhole|print|filesystem] [--output DIR (filesystem)] [--seed S]\n"
+                    + "  [--parallelism P] [--sink blackhole|print|filesystem|changelog] [--output DIR] [--seed S]\n"
                     + "  [--tables stream|keyed]"
                     + " [--job-name NAME] [--set CONNECTOR_OPTION=VALUE]... [--conf FLINK_KEY=VALUE]... [--wait]";
 
-    private static final Set<String> SINKS = Set.of("blackhole", "print", "filesystem");
+    private static final Set<String> SINKS = Set.of("blackhole", "print", "filesystem", "changelog");
+    private static final Set<String> WRITING = Set.of("filesystem", "changelog");
 
     List<String> queries = List.of("q20", "q18");
     String sink = "blackhole";
@@ -102,13 +103,13 @@ final class JobArguments {
         if (!SINKS.contains(sink)) {
             throw new IllegalArgumentException("--sink is '" + sink + "'; expected one of " + SINKS + ".");
         }
-        if (sink.equals("filesystem") != (output != null)) {
-            throw new IllegalArgumentException("--sink filesystem and --output DIR go together.");
+        if (WRITING.contains(sink) != (output != null)) {
+            throw new IllegalArgumentException("--sink filesystem or changelog and --output DIR go together.");
         }
         for (String query : queries) {
             if (sink.equals("filesystem") && QueryScript.UPDATING.contains(query)) {
                 throw new IllegalArgumentException(
-                        query + " replaces rows it has written, which files cannot; use --sink blackhole or print, or leave " + query + " out.");
+                        query + " replaces rows it has written, which files cannot; use --sink changelog, blackhole or print, or leave " + query + " out.");
             }
         }
         if (jobName == null) {

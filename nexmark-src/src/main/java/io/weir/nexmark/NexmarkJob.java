@@ -58,9 +58,11 @@ public final class NexmarkJob {
 
     private static Map<String, String> sink(JobArguments arguments, String query) {
         Map<String, String> options = new LinkedHashMap<>();
-        options.put("connector", arguments.sink);
-        if (arguments.sink.equals("filesystem")) {
+        options.put("connector", arguments.sink.equals("changelog") ? "nexmark-changelog" : arguments.sink);
+        if (arguments.output != null) {
             options.put("path", arguments.output + "/" + query);
+        }
+        if (arguments.sink.equals("filesystem")) {
             options.put("format", "csv");
         }
         return options;

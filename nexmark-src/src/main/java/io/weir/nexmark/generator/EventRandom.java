@@ -21,17 +21,22 @@ public final class EventRandom {
     /** 10^(1/1024). */
     private static final double STEP = 1.0022511482929128;
 
-    private static final double[] POWERS = new double[STEPS + 1];
+    /** Bits of a price's fraction in {@link #POWERS}. */
+    private static final int PRICE_FRACTION = 20;
+
+    /** From 100 to 1000. */
+    private static final long[] POWERS = new long[STEPS + 1];
 
     static {
         // Multiplied up instead of asked of a mathematical library, so that every implementation gets the same bits.
-        POWERS[0] = 100;
-        for (int i = 0; i < STEPS; i++) {
-            POWERS[i + 1] = POWERS[i] * STEP;
+        double power = 100;
+        for (int i = 0; i <= STEPS; i++) {
+            POWERS[i] = (long) (power * (1L << PRICE_FRACTION));
+            power *= STEP;
         }
     }
 
-    private static final double[] MAGNITUDES = {1, 10, 100, 1_000, 10_000, 100_000};
+    private static final long[] MAGNITUDES = {1, 10, 100, 1_000, 10_000, 100_000};
 
     private long event;
     private long state;
@@ -66,12 +71,12 @@ public final class EventRandom {
 
     /** From 100 to 100 million, every order of magnitude equally likely. */
     public long price() {
-        double magnitude = fraction() * MAGNITUDES.length;
-        int whole = (int) magnitude;
-        double step = (magnitude - whole) * STEPS;
-        int below = (int) step;
-        double within = POWERS[below] + (step - below) * (POWERS[below + 1] - POWERS[below]);
-        return (long) (within * MAGNITUDES[whole]);
+        // 53 random bits times the number of magnitudes: above them which one, below ten bits of step and 32 of place within the step.
+        long magnitude = (next() >>> 11) * MAGNITUDES.length;
+        int step = (int) (magnitude >>> 43) % STEPS;
+        long within = magnitude >>> 11 & 0xFFFFFFFFL;
+        long power = POWERS[step] + (within * (POWERS[step + 1] - POWERS[step]) >>> 32);
+        return power * MAGNITUDES[(int) (magnitude >>> 53)] >>> PRICE_FRACTION;
     }
 
     /** That many letters and digits, 32 of them equally likely. */
