@@ -22,13 +22,13 @@ MEASURED ?= ../shared/data/nexmark-memory-parallelism.csv
 SEEDS ?= 3
 THREADS ?= 2
 
-.PHONY: simulate-study ds2-decisions help build jar demo test unit e2e bench bench-e2e memcheck accuracy lint dist clean flink flink2 prerequisites test-prerequisites
+.PHONY: simulate-study ds2-decisions help build jar demo test unit e2e bench bench-e2e memcheck accuracy lint dist clean nexmark flink flink2 prerequisites test-prerequisites
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 build: ## compile the native libraries and the weir binary
-	cargo build --release --locked -p weir-agent -p weir-controller -p nexmark-native -p weir-testbed
+	cargo build --release --locked -p weir-agent -p weir-controller -p nexmark-native -p nexmark-runner -p weir-testbed
 
 jar: build ## pack the drop-in JARs for Flink 1.20 and 2 (native library inside) and the Nexmark job
 	$(MVN) -q -f java-bridge/pom.xml package -DskipTests -Dweir.native.library=$(NATIVE)
@@ -63,6 +63,11 @@ unit: test-prerequisites jar
 
 e2e: test-prerequisites jar flink flink2 ## the end-to-end tests, on a real Flink and a real Prometheus
 	cargo test --locked -p weir-testbed --test '*' -- --test-threads=1 --nocapture
+	$(TARGET)/release/nexmark check --lines 1.20 --modes per-operator --tables stream
+	$(TARGET)/release/nexmark check --lines 2 --modes shared --tables keyed
+
+nexmark: prerequisites jar flink flink2 ## run every Nexmark query on Flink 1.20 and 2, in all memory modes, and hold the answers against DuckDB's
+	$(TARGET)/release/nexmark check
 
 bench: ## time the hook, resizes, the estimator, the policy and the event generator, and print the figures
 	cargo bench --locked -p weir-mrc

@@ -61,7 +61,12 @@ impl ClusterOptions {
 
     /// The same cluster as if Weir had never been heard of.
     pub fn without_weir() -> Result<Self> {
-        let template = fs::read_to_string(template(FlinkLine::V1))?;
+        Self::without_weir_on(FlinkLine::V1)
+    }
+
+    /// The same on another line of Flink.
+    pub fn without_weir_on(line: FlinkLine) -> Result<Self> {
+        let template = fs::read_to_string(template(line))?;
         let keys = template
             .lines()
             .filter_map(|line| line.split_once(':').map(|(key, _)| key))
@@ -69,7 +74,7 @@ impl ClusterOptions {
                 key.starts_with("weir.") || *key == "state.backend.rocksdb.options-factory"
             });
         Ok(Self {
-            line: FlinkLine::V1,
+            line,
             task_managers: 1,
             jars: Vec::new(),
             overrides: keys.map(|key| (key.to_owned(), None)).collect(),

@@ -119,7 +119,21 @@ impl FlinkRest {
 
     /// Runs the main class of an uploaded JAR and returns the job's id.
     pub fn run(&self, jar_id: &str, main_class: &str, arguments: &[String]) -> Result<String> {
-        let body = json!({ "entryClass": main_class, "programArgsList": arguments });
+        self.run_from(None, jar_id, main_class, arguments)
+    }
+
+    /// The same, restored from a savepoint.
+    pub fn run_from(
+        &self,
+        savepoint: Option<&str>,
+        jar_id: &str,
+        main_class: &str,
+        arguments: &[String],
+    ) -> Result<String> {
+        let mut body = json!({ "entryClass": main_class, "programArgsList": arguments });
+        if let Some(savepoint) = savepoint {
+            body["savepointPath"] = savepoint.into();
+        }
         let url = format!("{}/jars/{jar_id}/run", self.url);
         let answer: Value = read(self.http.post(url).json(&body).send()?)?;
         Ok(answer["jobid"]
@@ -212,6 +226,32 @@ impl FlinkRest {
                 .contains(&state.as_str())
                 .then_some(state))
         })
+    }
+
+    /// Stops the job with a savepoint below a folder, waits until it has ended, and returns the savepoint's location.
+    pub fn stop_with_savepoint(&self, id: &str, folder: &Path) -> Result<String> {
+        let body = json!({ "targetDirectory": folder, "drain": false });
+        let url = format!("{}/jobs/{id}/stop", self.url);
+        let answer: Value = read(self.http.post(url).json(&body).send()?)?;
+        let request = answer["request-id"]
+            .as_str()
+            .context("no request-id in the answer")?;
+        let path = format!("/jobs/{id}/savepoints/{request}");
+        let operation = wait::until("the savepoint", TIMEOUT, || {
+            let answer: Value = self.get(&path)?;
+            let completed = answer["status"]["id"] == "COMPLETED";
+            Ok(completed.then(|| answer["operation"].clone()))
+        })?;
+        let location = operation["location"].as_str().with_context(|| {
+            format!("job {id} made no savepoint: {}", operation["failure-cause"])
+        })?;
+        self.wait_until_ended(id, TIMEOUT)?;
+        Ok(location.to_owned())
+    }
+
+    /// The JSON at a path, for what has no method of its own.
+    pub fn json(&self, path: &str) -> Result<Value> {
+        self.get(path)
     }
 
     /// Cancels the job and waits until it is gone and its slots are free again.

@@ -7,8 +7,6 @@ use anyhow::{Context, Result};
 
 use crate::{FlinkRest, artefacts};
 
-const MAIN_CLASS: &str = "io.weir.nexmark.NexmarkJob";
-
 /// Events a second that two cores digest with room to spare, so that the job runs at a steady rate and not at the machine's mercy.
 pub const STEADY_RATE: u64 = 3_000;
 
@@ -38,6 +36,9 @@ pub struct NexmarkJob {
 }
 
 impl NexmarkJob {
+    /// The class in the JAR whose arguments these are.
+    pub const MAIN_CLASS: &str = "io.weir.nexmark.NexmarkJob";
+
     /// q20 (every bid with its auction, unbounded join) and q18 (last bid per bidder and auction), without end.
     #[must_use]
     pub fn q20_and_q18(rate: u64) -> Self {
@@ -86,7 +87,7 @@ impl NexmarkJob {
 
     /// Runs the job from a JAR uploaded before.
     pub fn run(&self, flink: &FlinkRest, jar_id: &str) -> Result<String> {
-        let job = flink.run(jar_id, MAIN_CLASS, &self.arguments())?;
+        let job = flink.run(jar_id, Self::MAIN_CLASS, &self.arguments())?;
         if self.events == 0 {
             flink.wait_until_running(&job)?;
         }

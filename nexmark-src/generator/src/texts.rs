@@ -66,7 +66,6 @@ const OTHER_URL: Words<9> = Words::of(SITE)
     .with("/")
     .with("\0\0\0\0\0\0\0\0")
     .with(ITEM);
-const FOLDER_WORD: usize = 3;
 
 const EMAIL_BYTES: usize = 17;
 const EMAIL_USER_BYTES: usize = 7;
@@ -194,18 +193,19 @@ impl LazyEvent<'_> {
     pub(crate) fn url(&self, row: &mut RowWriter<'_>, at: usize) {
         match self.channel_choice() {
             (Channel::Hot(hot), _) => {
-                let mut words = HOT_URL.words;
-                words[HOT_URL.len / WORD] |=
-                    (b'0' as u64 + hot as u64) << (8 * (HOT_URL.len % WORD));
-                row.put_words(at, &words, HOT_URL.len + 1);
+                let [a, b, c, d, e, f, tail] = HOT_URL.words;
+                let digit = u64::from(b'0') + hot as u64;
+                let tail = tail | digit << (8 * (HOT_URL.len % WORD));
+                row.put_words(at, &[a, b, c, d, e, f, tail], HOT_URL.len + 1);
             }
             (Channel::Other(other), mut random) => {
                 let (digits, count) = decimal(other);
-                let mut words = OTHER_URL.words;
-                words[FOLDER_WORD] = random.eight_letters();
+                let [a, b, c, _, d, e, f, tail, _] = OTHER_URL.words;
+                let folder = random.eight_letters();
                 let split = 8 * (OTHER_URL.len % WORD);
-                words[OTHER_URL.len / WORD] |= digits << split;
-                words[OTHER_URL.len / WORD + 1] = digits >> (64 - split);
+                let (tail, rest) = (tail | digits << split, digits >> (64 - split));
+                // Put together from parts: changed in place, it would have to be stored and loaded again before it is copied.
+                let words = [a, b, c, folder, d, e, f, tail, rest];
                 row.put_words(at, &words, OTHER_URL.len + count);
             }
         }

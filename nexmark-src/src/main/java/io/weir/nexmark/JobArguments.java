@@ -14,7 +14,7 @@ final class JobArguments {
     static final String USAGE =
             "Usage: nexmark-flink.jar [--queries q20,q18] [--rate EVENTS_PER_SECOND|max] [--events N (0: no end)]\n"
                     + "  [--parallelism P] [--sink blackhole|print|filesystem|changelog] [--output DIR] [--seed S]\n"
-                    + "  [--tables stream|keyed]"
+                    + "  [--tables stream|keyed|kafka]"
                     + " [--job-name NAME] [--set CONNECTOR_OPTION=VALUE]... [--conf FLINK_KEY=VALUE]... [--wait]";
 
     private static final Set<String> SINKS = Set.of("blackhole", "print", "filesystem", "changelog");
@@ -27,8 +27,8 @@ final class JobArguments {
     /** 0: Flink's default. */
     int parallelism;
 
-    /** A table for each kind of event with its key, instead of one stream with views. */
-    boolean keyed;
+    /** One of {@link QueryScript#SHAPES}. */
+    String tables = "stream";
 
     boolean wait;
     final Map<String, String> connectorOptions = new LinkedHashMap<>();
@@ -80,10 +80,10 @@ final class JobArguments {
                 output = value;
                 break;
             case "--tables":
-                if (!value.equals("stream") && !value.equals("keyed")) {
-                    throw new IllegalArgumentException("--tables is '" + value + "'; expected stream or keyed.");
+                if (!QueryScript.SHAPES.containsKey(value)) {
+                    throw new IllegalArgumentException("--tables is '" + value + "'; expected stream, keyed or kafka.");
                 }
-                keyed = value.equals("keyed");
+                tables = value;
                 break;
             case "--job-name":
                 jobName = value;

@@ -21,20 +21,26 @@ final class QueryScript {
     static final List<String> QUERIES =
             IntStream.rangeClosed(0, 23).mapToObj(number -> "q" + number).collect(Collectors.toUnmodifiableList());
 
+    /**
+     * Shapes of the tables, and the files that declare them: one event stream with views, generated or from Kafka, or a table for each
+     * kind with its key.
+     */
+    static final Map<String, String> SHAPES = Map.of("stream", "events", "kafka", "kafka", "keyed", "keyed");
+
     /** Queries whose rows replace earlier ones, which takes a sink that can. */
     static final Set<String> UPDATING = Set.of("q4", "q9", "q15", "q16", "q17", "q18", "q19");
 
     /**
      * The tables that the queries read.
      *
-     * @param keyed a table for each kind with its key, else one event stream with views
+     * @param shape one of {@link #SHAPES}
      */
-    static List<String> tables(boolean keyed, Map<String, String> connectorOptions) {
+    static List<String> tables(String shape, Map<String, String> connectorOptions) {
         String options =
                 connectorOptions.entrySet().stream()
                         .map(option -> ", " + assignment(option.getKey(), option.getValue()))
                         .collect(Collectors.joining("\n  "));
-        List<String> tables = new ArrayList<>(statements(keyed ? "keyed" : "events", "${options}", options));
+        List<String> tables = new ArrayList<>(statements(SHAPES.get(shape), "${options}", options));
         tables.addAll(statements("more", "${options}", ""));
         return tables;
     }

@@ -2,9 +2,11 @@
 package io.weir.nexmark.sink;
 
 import java.util.Set;
+import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.ConfigOptions;
 import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.DataStreamSink;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
 import org.apache.flink.table.connector.ChangelogMode;
 import org.apache.flink.table.connector.ProviderContext;
@@ -64,12 +66,17 @@ public final class ChangelogSinkFactory implements DynamicTableSinkFactory {
         public SinkRuntimeProvider getSinkRuntimeProvider(Context context) {
             DataStructureConverter converter = context.createDataStructureConverter(rows);
             // A sink of its own would have to be written twice: Flink 1.20 and 2 ask it for different methods.
-            return (DataStreamSinkProvider)
-                    (ProviderContext provider, DataStream<RowData> changes) ->
-                            changes.flatMap(new ChangelogWriter(path, converter))
-                                    .name("Changelog")
-                                    .returns(Void.class)
-                                    .sinkTo(new DiscardingSink<>());
+            return new DataStreamSinkProvider() {
+                @Override
+                public DataStreamSink<?> consumeDataStream(ProviderContext provider, DataStream<RowData> changes) {
+                    return changes.flatMap(new ChangelogWriter(path, converter))
+                            .name("Changelog")
+                            .returns(Types.VOID)
+                            .setParallelism(changes.getParallelism())
+                            .sinkTo(new DiscardingSink<>())
+                            .setParallelism(changes.getParallelism());
+                }
+            };
         }
 
         @Override

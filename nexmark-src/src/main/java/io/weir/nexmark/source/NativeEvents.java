@@ -4,11 +4,14 @@ package io.weir.nexmark.source;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.Locale;
 
 /**
@@ -47,20 +50,24 @@ final class NativeEvents {
         return UNAVAILABLE;
     }
 
+    /** Where the JAR has the library for this machine. */
+    static String resource() {
+        String os = System.getProperty("os.name").toLowerCase(Locale.ROOT);
+        String arch = System.getProperty("os.arch").replace("amd64", "x86_64");
+        return "/native/" + os + "-" + arch + "/libnexmark_native.so";
+    }
+
     private static Throwable load() {
         if (ByteOrder.nativeOrder() != ByteOrder.LITTLE_ENDIAN) {
             return new UnsupportedOperationException("native rows are little-endian, this machine is not");
         }
-        String os = System.getProperty("os.name").toLowerCase(Locale.ROOT);
-        String arch = System.getProperty("os.arch").replace("amd64", "x86_64");
-        String resource = "/native/" + os + "-" + arch + "/libnexmark_native.so";
-        try (InputStream in = NativeEvents.class.getResourceAsStream(resource)) {
-            if (in == null) {
-                throw new FileNotFoundException("the Nexmark JAR has no " + resource);
-            }
+        String resource = resource();
+        try {
+            byte[] library = read(resource);
+            verify(resource, library);
             Path file = Files.createTempFile("nexmark-native-", ".so");
             try {
-                Files.copy(in, file, StandardCopyOption.REPLACE_EXISTING);
+                Files.write(file, library);
                 System.load(file.toString());
             } finally {
                 Files.deleteIfExists(file);
@@ -68,6 +75,31 @@ final class NativeEvents {
             return null;
         } catch (IOException | UnsatisfiedLinkError e) {
             return e;
+        }
+    }
+
+    /** The linker maps a file before it looks at it: a truncated one would not be an error but the end of the process. */
+    static void verify(String resource, byte[] library) throws IOException {
+        String expected = new String(read(resource + ".sha256"), StandardCharsets.US_ASCII).trim();
+        String found;
+        try {
+            found = String.format("%064x", new BigInteger(1, MessageDigest.getInstance("SHA-256").digest(library)));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+        if (!found.equals(expected)) {
+            throw new IOException(
+                    "the native library in the Nexmark JAR is damaged: SHA-256 of " + resource + " is " + found + ", expected "
+                            + expected + "; install the JAR again");
+        }
+    }
+
+    static byte[] read(String resource) throws IOException {
+        try (InputStream in = NativeEvents.class.getResourceAsStream(resource)) {
+            if (in == null) {
+                throw new FileNotFoundException("the Nexmark JAR has no " + resource);
+            }
+            return in.readAllBytes();
         }
     }
 

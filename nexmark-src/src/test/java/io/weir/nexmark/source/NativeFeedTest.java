@@ -10,6 +10,7 @@ import io.weir.nexmark.generator.EventNumbering;
 import io.weir.nexmark.generator.EventSchema;
 import io.weir.nexmark.generator.GeneratorConfig;
 import io.weir.nexmark.generator.RateSchedule;
+import java.io.IOException;
 import java.util.Arrays;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.binary.BinaryRowData;
@@ -72,6 +73,15 @@ class NativeFeedTest {
         assertSame(GeneratorConfig.builder().build(), auctions, splits, 77, 50_000);
         EventColumns mixed = EventColumns.all(EventColumns.ALL_KINDS).project(new int[][] {{3, 3}, {0}, {1, 5}, {2}, {3, 5}});
         assertSame(GeneratorConfig.builder().build(), mixed, splits, 0, 50_000);
+    }
+
+    @Test
+    void aDamagedLibraryIsNotLoaded() throws IOException {
+        byte[] library = NativeEvents.read(NativeEvents.resource());
+        NativeEvents.verify(NativeEvents.resource(), library);
+        library[library.length / 2] ^= 1;
+        IOException e = assertThrows(IOException.class, () -> NativeEvents.verify(NativeEvents.resource(), library));
+        assertTrue(e.getMessage().contains("is damaged"), e.getMessage());
     }
 
     @Test

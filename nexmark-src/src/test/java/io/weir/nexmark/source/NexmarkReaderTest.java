@@ -24,6 +24,8 @@ import org.apache.flink.metrics.SimpleCounter;
 import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class NexmarkReaderTest {
 
@@ -118,6 +120,42 @@ class NexmarkReaderTest {
         long atRestore = output.rows.size() - 1;
         emitWhatIsDue(after);
         return output.rows.size() - atRestore;
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {1_000, 7_919, 100_000, 1_000_000})
+    void theRateHoldsOverSubtasksAndAfterARescale(long rate) {
+        List<NexmarkReader> three = assign(splits(128, Long.MAX_VALUE), 3, rate);
+        three.forEach(reader -> reader.pollNext(output));
+        long due = rate * 300 / 1000;
+        assertEquals(due, emittedIn(300, three), due / 100.0);
+        List<NexmarkSplit> positions = new ArrayList<>();
+        three.forEach(reader -> positions.addAll(reader.snapshotState(1)));
+        List<NexmarkReader> five = assign(positions, 5, rate);
+        assertEquals(due, emittedIn(300, five), due / 100.0);
+        assertEquals(2 * due, output.rows.size(), 2 * due / 100.0);
+    }
+
+    private List<NexmarkReader> assign(List<NexmarkSplit> splits, int parallelism, long rate) {
+        EventColumns kinds = EventColumns.all(EventColumns.ALL_KINDS).project(new int[][] {{0}});
+        List<NexmarkReader> readers = new ArrayList<>();
+        for (int i = 0; i < parallelism; i++) {
+            readers.add(
+                    new NexmarkReader(
+                            new JavaFeed(CONFIG, kinds), emission(rate, true), clock::get, new SimpleCounter(), backlog));
+        }
+        splits.forEach(split -> readers.get(split.index % parallelism).addSplits(List.of(split)));
+        return readers;
+    }
+
+    /** Rows of so many milliseconds, at each of which every reader emits what is due. */
+    private long emittedIn(int millis, List<NexmarkReader> readers) {
+        int before = output.rows.size();
+        for (int i = 0; i < millis; i++) {
+            clock.addAndGet(1_000_000);
+            readers.forEach(this::emitWhatIsDue);
+        }
+        return output.rows.size() - before;
     }
 
     @Test

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Holds what Flink answered to Nexmark's queries against what DuckDB answers on the same events.
+
+check.py EVENTS ANSWERS [QUERY...]
+
+EVENTS has person.csv, auction.csv and bid.csv, as `nexmark export` writes them. ANSWERS has a folder for every query, with
+changelogs as the sink nexmark-changelog writes them. Ends with 1 if an answer differs or is missing.
+"""
+
+import sys
+from pathlib import Path
+
+import duckdb
+
+EXPECTED = Path(__file__).parent / "expected"
+UNSUPPORTED = {"q6"}
+QUERIES = [f"q{n}" for n in range(24) if f"q{n}" not in UNSUPPORTED]
+# q12's windows are cut by the machine's clock; whatever they are, their counts sum up to the same.
+SUMMED = {"q12": ("bidder, bids, starts, ends", "SELECT 1 AS change, bidder, sum(change * bids::BIGINT)::BIGINT AS bids FROM answer GROUP BY bidder")}
+# A row that one side has and the other has not, at most so many are shown.
+SHOWN = 3
+
+
+class Differs(Exception):
+    """An answer is not the expected one; the text says how."""
+
+
+def open_events(events: Path) -> duckdb.DuckDBPyConnection:
+    database = duckdb.connect()
+    database.execute("SET TimeZone = 'UTC'; SET threads = 2")
+    database.execute("CREATE MACRO ms(t) AS epoch_ms(t)")
+    times = {"person": ["dateTime"], "auction": ["dateTime", "expires"], "bid": ["dateTime"]}
+    for kind, columns in times.items():
+        to_time = ", ".join(f'make_timestamp("{column}" * 1000) AS "{column}"' for column in columns)
+        texts = {
+            "person": ["name", "emailAddress", "creditCard", "city", "state", "extra"],
+            "auction": ["itemName", "description", "extra"],
+            "bid": ["channel", "url", "extra"],
+        }[kind]
+        types = ", ".join(f"'{text}': 'VARCHAR'" for text in texts)
+        database.execute(
+            f"CREATE TABLE {kind} AS SELECT * REPLACE ({to_time}) FROM "
+            f"read_csv('{events / kind}.csv', header = true, nullstr = '\\N', types = {{{types}}})"
+        )
+    database.execute(f"CREATE VIEW winning AS {(EXPECTED / 'winning.sql').read_text()}")
+    return database
+
+
+def check(database: duckdb.DuckDBPyConnection, answers: Path, query: str) -> int:
+    """Rows of the answer, or an exception that says what is wrong with it."""
+    files = [str(file) for file in sorted((answers / query).glob("*.tsv"))]
+    if not files:
+        raise Differs(f"no answer: {answers / query} has no *.tsv")
+    database.execute(f"CREATE OR REPLACE TEMP TABLE wanted AS {(EXPECTED / f'{query}.sql').read_text()}")
+    wanted = database.table("wanted").count("*").fetchall()[0][0]
+    if wanted == 0:
+        raise Differs("not checked: the right answer has no row; take more events")
+    columns = [f"c{i}" for i in range(len(database.table("wanted").columns))]
+    listed = ", ".join(columns)
+    texts = ", ".join(f"{column}::VARCHAR AS {column}" for column in columns)
+    written, picked = SUMMED.get(query, (listed, "SELECT * FROM answer"))
+    types = "".join(f", '{column}': 'VARCHAR'" for column in written.split(", "))
+    database.execute(
+        f"CREATE OR REPLACE TEMP TABLE difference AS "
+        f"WITH answer AS (SELECT * FROM read_csv({files}, delim = '\t', header = false, quote = '', escape = '', nullstr = '\\N',"
+        f" auto_detect = false, columns = {{'change': 'INTEGER'{types}}})),"
+        f" picked AS ({picked}),"
+        f" changes AS (SELECT change, {texts} FROM picked AS p(change, {listed})"
+        f"  UNION ALL SELECT -1, {texts} FROM wanted AS w({listed}))"
+        f" SELECT sum(change) AS more, {listed} FROM changes GROUP BY ALL HAVING more <> 0"
+    )
+    different = database.table("difference").count("*").fetchall()[0][0]
+    if different:
+        rows = database.execute(f"SELECT * FROM difference ORDER BY ALL LIMIT {SHOWN}").fetchall()
+        rows += database.execute(f"SELECT * FROM difference ORDER BY ALL DESC LIMIT {SHOWN}").fetchall()
+        shown = "".join(f"\n    {row[0]:+} {row[1:]}" for row in rows)
+        raise Differs(f"{different} rows differ (+: Flink has more of it, -: DuckDB):{shown}")
+    return wanted
+
+
+def main() -> int:
+    if len(sys.argv) < 3 or sys.argv[1].startswith("-"):
+        print(__doc__)
+        return 64
+    events, answers, queries = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:] or QUERIES
+    database = open_events(events)
+    wrong = []
+    for query in queries:
+        try:
+            print(f"{query}: {check(database, answers, query)} rows, as expected")
+        except Differs as difference:
+            wrong.append(query)
+            print(f"{query}: {difference}")
+    if wrong:
+        print(f"wrong: {', '.join(wrong)}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+SELECT auction, bidder, price, ms("dateTime"), extra FROM bid

@@ -1,0 +1,1 @@
+SELECT auction, bidder, price, ms("dateTime"), 'side-' || (auction % 10000) FROM bid

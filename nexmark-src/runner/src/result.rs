@@ -1,0 +1,284 @@
+//! What was measured, as a table and as JSON, and two of them side by side.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use comfy_table::{CellAlignment, Table, presets};
+use serde::{Deserialize, Serialize};
+
+/// One run of some queries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Results {
+    /// The arguments that all queries share.
+    pub(crate) arguments: Vec<String>,
+    pub(crate) queries: Vec<QueryResult>,
+}
+
+/// What became of one query.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct QueryResult {
+    pub(crate) query: String,
+    pub(crate) status: Status,
+    /// Why it is not finished; empty if it is.
+    pub(crate) reason: String,
+    /// Of a query that is finished.
+    pub(crate) measured: Option<Measured>,
+}
+
+/// How a query ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    Finished,
+    /// Flink SQL cannot express it.
+    Unsupported,
+    /// The job failed or was cancelled.
+    Failed,
+    /// It read nothing for too long.
+    Stalled,
+    /// It ended and had read nothing.
+    Empty,
+}
+
+/// Figures of a finished query.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Measured {
+    pub(crate) events: u64,
+    pub(crate) seconds: f64,
+    pub(crate) events_per_second: f64,
+    /// Processor time of all TaskManagers by wall time.
+    pub(crate) cores_used: f64,
+    /// What the last checkpoint stands for; none if there was no checkpoint.
+    pub(crate) state_bytes: Option<u64>,
+    /// What had to be written for it.
+    pub(crate) checkpoint_bytes: Option<u64>,
+    /// Between tasks.
+    pub(crate) bytes_read: u64,
+}
+
+// === impl Results ===
+
+impl Results {
+    pub(crate) fn write(&self, file: &Path) -> Result<()> {
+        let json = serde_json::to_string_pretty(self)?;
+        fs::write(file, json + "\n").with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    fn read(file: &Path) -> Result<Self> {
+        let text =
+            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("{} is no result of `nexmark run`", file.display()))
+    }
+
+    pub(crate) fn table(&self) -> Table {
+        let mut table = table(&[
+            "query",
+            "status",
+            "events",
+            "seconds",
+            "events/s",
+            "cores",
+            "events/s/core",
+            "state",
+            "checkpoint",
+            "read",
+        ]);
+        for query in &self.queries {
+            let mut row = vec![query.query.clone(), query.status_text()];
+            if let Some(m) = &query.measured {
+                row.extend([
+                    m.events.to_string(),
+                    format!("{:.1}", m.seconds),
+                    format!("{:.0}", m.events_per_second),
+                    format!("{:.2}", m.cores_used),
+                    format!(
+                        "{:.0}",
+                        m.events_per_second / m.cores_used.max(f64::MIN_POSITIVE)
+                    ),
+                    mebibytes(m.state_bytes),
+                    mebibytes(m.checkpoint_bytes),
+                    mebibytes(Some(m.bytes_read)),
+                ]);
+            }
+            table.add_row(row);
+        }
+        table
+    }
+
+    /// Whether nothing failed, stalled or stayed empty.
+    pub(crate) fn all_well(&self) -> bool {
+        self.queries
+            .iter()
+            .all(|query| matches!(query.status, Status::Finished | Status::Unsupported))
+    }
+}
+
+// === impl QueryResult ===
+
+impl QueryResult {
+    pub(crate) fn without_figures(query: &str, status: Status, reason: &str) -> Self {
+        Self {
+            query: query.to_owned(),
+            status,
+            reason: reason.to_owned(),
+            measured: None,
+        }
+    }
+
+    fn status_text(&self) -> String {
+        let status = format!("{:?}", self.status).to_lowercase();
+        match self.reason.lines().next() {
+            Some(reason) => format!("{status}: {reason}"),
+            None => status,
+        }
+    }
+}
+
+/// Prints two result files side by side.
+pub(crate) fn compare(before: &Path, after: &Path) -> Result<()> {
+    println!(
+        "{}",
+        side_by_side(&Results::read(before)?, &Results::read(after)?)
+    );
+    Ok(())
+}
+
+fn side_by_side(before: &Results, after: &Results) -> Table {
+    let mut table = table(&[
+        "query",
+        "events/s before",
+        "after",
+        "change",
+        "cores before",
+        "after",
+        "state before",
+        "after",
+    ]);
+    let mut names: Vec<&str> = before
+        .queries
+        .iter()
+        .map(|query| query.query.as_str())
+        .collect();
+    for query in &after.queries {
+        if !names.contains(&query.query.as_str()) {
+            names.push(&query.query);
+        }
+    }
+    for name in names {
+        let of = |results: &Results| {
+            results
+                .queries
+                .iter()
+                .find(|query| query.query == name)
+                .cloned()
+        };
+        let (before, after) = (of(before), of(after));
+        let figures =
+            |query: &Option<QueryResult>| query.as_ref().and_then(|query| query.measured.clone());
+        let status = |query: &Option<QueryResult>| match query {
+            None => "not run".to_owned(),
+            Some(query) => query.status_text(),
+        };
+        let rate = |query: &Option<QueryResult>| {
+            figures(query).map_or_else(|| status(query), |m| format!("{:.0}", m.events_per_second))
+        };
+        let cores =
+            |query| figures(query).map_or_else(String::new, |m| format!("{:.2}", m.cores_used));
+        let state = |query| figures(query).map_or_else(String::new, |m| mebibytes(m.state_bytes));
+        let change =
+            figures(&before)
+                .zip(figures(&after))
+                .map_or_else(String::new, |(before, after)| {
+                    format!(
+                        "{:+.1} %",
+                        (after.events_per_second / before.events_per_second - 1.0) * 100.0
+                    )
+                });
+        table.add_row([
+            name.to_owned(),
+            rate(&before),
+            rate(&after),
+            change,
+            cores(&before),
+            cores(&after),
+            state(&before),
+            state(&after),
+        ]);
+    }
+    table
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(header.to_vec());
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn mebibytes(bytes: Option<u64>) -> String {
+    bytes.map_or_else(
+        || "-".to_owned(),
+        |bytes| format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Measured, QueryResult, Results, Status, side_by_side};
+
+    fn finished(query: &str, events_per_second: f64) -> QueryResult {
+        QueryResult {
+            measured: Some(Measured {
+                events: 1_000,
+                seconds: 1_000.0 / events_per_second,
+                events_per_second,
+                cores_used: 1.5,
+                state_bytes: Some(3 << 20),
+                checkpoint_bytes: None,
+                bytes_read: 7,
+            }),
+            ..QueryResult::without_figures(query, Status::Finished, "")
+        }
+    }
+
+    fn results(queries: Vec<QueryResult>) -> Results {
+        Results {
+            arguments: vec!["--events".to_owned(), "1000".to_owned()],
+            queries,
+        }
+    }
+
+    #[test]
+    fn a_result_file_is_read_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.json");
+        let written = results(vec![
+            finished("q1", 250.0),
+            QueryResult::without_figures("q6", Status::Unsupported, "why"),
+        ]);
+        written.write(&file).unwrap();
+        assert_eq!(Results::read(&file).unwrap(), written);
+        let text = written.table().to_string();
+        assert!(text.contains("unsupported: why"), "{text}");
+        assert!(text.contains("3.0 MiB"), "{text}");
+        assert!(written.all_well());
+    }
+
+    #[test]
+    fn differences_and_what_did_not_finish_are_shown() {
+        let before = results(vec![finished("q1", 200.0), finished("q2", 10.0)]);
+        let after = results(vec![
+            finished("q1", 250.0),
+            QueryResult::without_figures("q2", Status::Stalled, ""),
+        ]);
+        assert!(!after.all_well());
+        let text = side_by_side(&before, &after).to_string();
+        assert!(text.contains("+25.0 %"), "{text}");
+        assert!(text.contains("stalled"), "{text}");
+    }
+}
