@@ -63,8 +63,6 @@ unit: test-prerequisites jar
 
 e2e: test-prerequisites jar flink flink2 ## the end-to-end tests, on a real Flink and a real Prometheus
 	cargo test --locked -p weir-testbed --test '*' -- --test-threads=1 --nocapture
-	$(TARGET)/release/nexmark check --lines 1.20 --modes per-operator --tables stream
-	$(TARGET)/release/nexmark check --lines 2 --modes shared --tables keyed
 
 nexmark: prerequisites jar flink flink2 ## run every Nexmark query on Flink 1.20 and 2, in all memory modes, and hold the answers against DuckDB's
 	$(TARGET)/release/nexmark check
