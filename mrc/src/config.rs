@@ -27,8 +27,9 @@ pub struct EstimatorConfig {
     /// Whether blocks are sampled by size: few large ones as a whole, many small ones at a lower rate. Then
     /// [`crate::Estimator::thresholds`] decides which look-ups to observe, and a single threshold is not enough.
     pub by_size: bool,
-    /// Whether [`crate::Estimator::look_up`] is told of every look-up. Then distinct blocks are counted, which makes the byte axis
-    /// more precise, for 96 KiB. It has no effect together with a half-life or a horizon.
+    /// Whether [`crate::Estimator::look_up`] is told of every look-up. Then look-ups that come back to a block at once are told apart
+    /// and counted, for 16 KiB; and, where there is neither a half-life nor a horizon, distinct blocks are counted, which makes the
+    /// byte axis more precise, for 96 KiB.
     pub sees_all: bool,
 }
 

@@ -148,6 +148,7 @@ impl Estimator {
         if access.hash >= self.strata.thresholds().ceiling() {
             return;
         }
+        self.advance(now);
         let known = self.stack.find(access.hash);
         let charge_bytes = match (access.charge_bytes, known) {
             (0, Some(id)) => u64::from(self.stack.get(id).charge_bytes),
@@ -162,14 +163,13 @@ impl Estimator {
             }
             return;
         }
-        self.advance(now);
         self.knows_outcomes |= access.counted && access.outcome != Outcome::Unknown;
         self.calibration.note_capacity(capacity_bytes);
         if access.inserts && access.outcome == Outcome::Miss {
             let bytes = charge_bytes as f64 * self.strata.weight(class);
             self.calibration.note_insert(bytes);
         }
-        match self.stack.find(access.hash) {
+        match known {
             Some(id) => self.observe_reuse(id, access, missed, charge_bytes),
             None => self.observe_first(access, missed, charge_bytes, capacity_bytes),
         }

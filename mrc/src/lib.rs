@@ -6,8 +6,9 @@
 //! plus its own. A cache of `C` bytes hits exactly the look-ups with a distance of at most `C`.
 //!
 //! - **Strata by size** (optional): a few large index blocks are kept as a whole while many small data blocks are thinned out.
-//! - **Exact counts**: the sample is corrected by the exact number of look-ups (regression) and, where every look-up is told, by the
-//!   number of distinct blocks (HyperLogLog with the historic inverse probability estimate).
+//! - **Exact counts**: the sample is corrected by the exact number of look-ups (regression), on its own for those that hit and those
+//!   that missed in the real cache. Where every look-up is told, a small table of recent blocks stands in for a cache whose answers are
+//!   not known, and the number of distinct blocks corrects, too (HyperLogLog with the historic inverse probability estimate).
 //! - **First look-ups** are misses in every cache ([`FirstTouch::Miss`]) or censored observations (Kaplan and Meier), bounded by the
 //!   real outcome and by the live bytes ([`Estimator::set_live_bytes`]).
 //! - **Ageing** by half-life; the sampling rate falls with the working set and rises again.

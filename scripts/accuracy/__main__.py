@@ -41,7 +41,7 @@ def main():
     pictures.mkdir(parents=True, exist_ok=True)
     peer = Peer(cache)
     traces = Traces(cache, arguments.examples / "synthetic_trace", int(FULL * scale))
-    runs = Runs(cache / "results.json", arguments.weir)
+    runs = Runs(cache / "results", arguments.weir)
     studies = Studies(runs, traces, peer, seeds, band_seeds, pictures)
     paths = arguments.examples / "hot_paths"
     load = os.getloadavg()[0] / (os.cpu_count() or 1)

@@ -34,7 +34,7 @@ SHARDS with a fixed size, bytes), at {samples} sampled blocks.
 - Error: difference of the miss ratio from an exact byte-weighted LRU stack, in points (1 point = 0.01), mean over 100 cache sizes evenly spaced up to the
   working set ("linear"), and over 100 sizes a constant factor apart from a 128th of it ("log"); the largest in brackets is the largest of any size and choice of samples.
 - {seeds} choices of samples (seeds) where nothing else is said; shown is the median.
-- Speeds are accesses per CPU second of the whole process, reading included, both programs in turns in one run. {load}
+- Speeds are accesses per CPU second of the whole process, reading included, both programs in turns. {load}
 - {missing}
 """
 

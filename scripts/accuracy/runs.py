@@ -14,13 +14,13 @@ PEER_SIZES = 100
 
 
 class Runs:
-    """Runs programs and keeps their results in a file, by what was run."""
+    """Runs programs and keeps every result in a file of its own, named by what was run."""
 
-    def __init__(self, file: Path, weir: str):
-        self.file = file
+    def __init__(self, directory: Path, weir: str):
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
         self.weir = weir
         self.build = build_of(Path(weir))
-        self.results = json.loads(file.read_text()) if file.exists() else {}
 
     def ours(self, trace: Path, *arguments: str, picture: Path | None = None) -> dict:
         """`weir mrc --json`; the answer has `cpu_seconds` and `resident_kib` beside the curve. May draw it, too."""
@@ -30,7 +30,7 @@ class Runs:
             return json.loads(output) | cost
         what = ["weir", self.build, trace.name, *arguments]
         if picture and not picture.exists():
-            self.results.pop(key_of(what), None)
+            self._file(what).unlink(missing_ok=True)
         return self.remembered(what, run)
 
     def peer(self, peer, trace: Path, samples: int, salt: int, sizes: list[int]) -> dict:
@@ -47,25 +47,25 @@ class Runs:
 
     def remembered(self, what: list[str], run):
         """The result of `run`, or of an earlier one of the same name."""
-        key = key_of(what)
-        if key not in self.results:
-            start = time.monotonic()
-            self.results[key] = run()
-            shown = " ".join(part for part in what if len(part) < 40)
-            print(f"{time.monotonic() - start:6.1f} s  {shown}", file=sys.stderr)
-            part = self.file.with_suffix(".part")
-            part.write_text(json.dumps(self.results))
-            part.rename(self.file)
-        return self.results[key]
+        file = self._file(what)
+        if file.exists():
+            return json.loads(file.read_text())
+        start = time.monotonic()
+        result = run()
+        shown = " ".join(part for part in what if len(part) < 40)
+        print(f"{time.monotonic() - start:6.1f} s  {shown}", file=sys.stderr)
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(result))
+        part.rename(file)
+        return result
+
+    def _file(self, what: list[str]) -> Path:
+        return self.directory / (hashlib.sha256("\0".join(what).encode()).hexdigest() + ".json")
 
 
 def build_of(program: Path) -> str:
     """Tells builds of a program apart."""
     return hashlib.sha256(program.read_bytes()).hexdigest()[:16]
-
-
-def key_of(what: list[str]) -> str:
-    return hashlib.sha256("\0".join(what).encode()).hexdigest()
 
 
 def measured(command: list[str]) -> tuple[str, dict]:
