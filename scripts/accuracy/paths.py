@@ -7,7 +7,7 @@ from pathlib import Path
 
 PATHS = ("rejected", "counted", "sampled", "skewed")
 # Look-ups: of the runs that are timed, of which the fastest counts, and of the two whose instructions are compared.
-TIMED = 20_000_000
+TIMED = 10_000_000
 RUNS = 5
 FEW, MANY = 500_000, 1_500_000
 
