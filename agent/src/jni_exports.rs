@@ -13,11 +13,11 @@ use jni::refs::Global;
 use jni::sys::jlong;
 use jni::{Env, EnvUnowned, JavaVM, jni_sig, jni_str};
 use thiserror::Error;
-use weir_rocksdb_options::{Profile, UnknownProfile};
+use weir_rocksdb_options::{InvalidProfile, Profile, RocksDbVersion, UnknownProfile};
 
 use crate::agent::{Agent, LogLevel};
 use crate::caches::{RefusedCache, Registration};
-use crate::frocksdb::{self, Build, UnknownStatistics};
+use crate::frocksdb::{self, Build, OptionObject, RefusedOptions, UnknownStatistics};
 use crate::identity;
 use crate::settings::{InvalidSetting, Settings};
 use crate::start::{self, NotStarted};
@@ -35,6 +35,19 @@ enum ExportError {
     Statistics(#[from] UnknownStatistics),
     #[error(transparent)]
     Profile(#[from] UnknownProfile),
+    #[error(transparent)]
+    InvalidProfile(#[from] InvalidProfile),
+    #[error("the option profile {path} cannot be read: {reason}")]
+    ProfileFile {
+        path: String,
+        reason: std::io::Error,
+    },
+    #[error(transparent)]
+    Options(#[from] RefusedOptions),
+    #[error(
+        "no RocksDB that Weir knows is loaded, so a profile's options cannot be put to it by name"
+    )]
+    UnknownRocksDb,
     #[error("settings must come as pairs of key and value; there are {0} strings")]
     OddSettings(usize),
     #[error(transparent)]
@@ -178,7 +191,8 @@ pub extern "system" fn Java_io_weir_NativeAgent_describe<'local>(
         .resolve::<ThrowRuntimeExAndDefault>()
 }
 
-/// `static native String[] profile(String name)`: RocksDB's option names and values, alternating.
+/// `static native String[] profile(String name)`: a profile for the RocksDB in this process: the options of a database and those of a
+/// state as RocksDB parses them, then names and values of the options of reading, alternating.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_weir_NativeAgent_profile<'local>(
     mut unowned: EnvUnowned<'local>,
@@ -187,12 +201,7 @@ pub extern "system" fn Java_io_weir_NativeAgent_profile<'local>(
 ) -> JObjectArray<'local, JString<'local>> {
     unowned
         .with_env(|env| -> Result<_, ExportError> {
-            let profile = Profile::by_name(&name.try_to_string(env)?)?;
-            let texts: Vec<&str> = profile
-                .db_options()
-                .iter()
-                .flat_map(|&(option, value)| [option, value])
-                .collect();
+            let texts = profile_texts(&name.try_to_string(env)?)?;
             let array = JObjectArray::<JString<'_>>::new(env, texts.len(), JString::null())?;
             for (index, text) in texts.into_iter().enumerate() {
                 let text = env.new_string(text)?;
@@ -201,6 +210,87 @@ pub extern "system" fn Java_io_weir_NativeAgent_profile<'local>(
             Ok(array)
         })
         .resolve::<ThrowRuntimeExAndDefault>()
+}
+
+/// `static native void setDatabaseOptions(String text, long configOptions, long dbOptions)`: has RocksDB lay options over those behind
+/// the handle.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_weir_NativeAgent_setDatabaseOptions<'local>(
+    mut unowned: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    text: JString<'local>,
+    config_options: jlong,
+    db_options: jlong,
+) {
+    unowned
+        .with_env(|env| -> Result<(), ExportError> {
+            let text = text.try_to_string(env)?;
+            set_options(OptionObject::Database, &text, config_options, db_options)
+        })
+        .resolve::<ThrowRuntimeExAndDefault>();
+}
+
+/// `static native void setStateOptions(String text, long configOptions, long columnFamilyOptions)`: the same for a state and its tables.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_weir_NativeAgent_setStateOptions<'local>(
+    mut unowned: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    text: JString<'local>,
+    config_options: jlong,
+    column_family_options: jlong,
+) {
+    unowned
+        .with_env(|env| -> Result<(), ExportError> {
+            let text = text.try_to_string(env)?;
+            set_options(
+                OptionObject::State,
+                &text,
+                config_options,
+                column_family_options,
+            )
+        })
+        .resolve::<ThrowRuntimeExAndDefault>();
+}
+
+/// A built-in profile, or the file of this path, for the RocksDB in this process.
+fn profile_texts(name: &str) -> Result<Vec<String>, ExportError> {
+    let profile = if name.starts_with('/') {
+        let text = std::fs::read_to_string(name).map_err(|reason| ExportError::ProfileFile {
+            path: name.to_owned(),
+            reason,
+        })?;
+        Profile::parse(name, &text)?
+    } else {
+        Profile::by_name(name)?
+    };
+    if profile.entries.is_empty() {
+        return Ok(vec![String::new(); 2]);
+    }
+    let build = Build::any_loaded().ok_or(ExportError::UnknownRocksDb)?;
+    let version: RocksDbVersion = build
+        .version
+        .parse()
+        .map_err(|()| ExportError::UnknownRocksDb)?;
+    let mut texts = vec![profile.database_text(version), profile.state_text(version)];
+    for (option, value) in profile.read_options(version) {
+        texts.extend([option.to_owned(), value.to_owned()]);
+    }
+    Ok(texts)
+}
+
+fn set_options(
+    object: OptionObject,
+    text: &str,
+    config_options: jlong,
+    options: jlong,
+) -> Result<(), ExportError> {
+    let build = Build::any_loaded().ok_or(ExportError::UnknownRocksDb)?;
+    let library = build.library();
+    let parsing = config_options as usize as *const c_void;
+    let options = options as usize as *mut c_void;
+    // SAFETY: Java passes native handles of live objects of these classes, which no other thread has seen yet.
+    unsafe { object.apply(library, parsing, options, text)? };
+    Ok(())
 }
 
 /// Calls `NativeAgent.log(int, String)`. A log line that cannot be written is lost: there is nobody to tell.

@@ -4,6 +4,7 @@
 mod builtin;
 mod catalog;
 mod memory;
+mod options_file;
 mod profile;
 mod provision;
 mod rules;
@@ -12,6 +13,7 @@ mod value;
 pub use builtin::NAMES as BUILT_IN_PROFILES;
 pub use catalog::{Kind, RocksDbVersion, Section, Unit};
 pub use memory::{InvalidRatio, MemorySplit};
+pub use options_file::{OptionsFile, StateOptions};
 pub use profile::{Entry, InvalidProfile, Problem, Profile, UnknownProfile};
 pub use provision::{Provision, TaskManager, Unprovisionable};
 pub use value::bytes;

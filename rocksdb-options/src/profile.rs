@@ -129,15 +129,36 @@ impl Profile {
         self.entries.iter().filter(move |e| e.is_for(version))
     }
 
-    /// Options of the database that every version has, by RocksDB's own names, with their values.
+    /// The options of a database as RocksDB parses them: `name=value;name=value`.
     #[must_use]
-    pub fn db_options(&self) -> Vec<(&str, &str)> {
-        let everywhere = self
-            .entries
-            .iter()
-            .filter(|e| e.section == Section::Db && e.version.is_none());
-        everywhere
+    pub fn database_text(&self, version: RocksDbVersion) -> String {
+        self.text_of(version, Section::Db)
+    }
+
+    /// The options of a column family as RocksDB parses them, those of its tables included.
+    #[must_use]
+    pub fn state_text(&self, version: RocksDbVersion) -> String {
+        let mut text = self.text_of(version, Section::ColumnFamily);
+        let tables = self.text_of(version, Section::Table);
+        if !tables.is_empty() {
+            text.push_str("block_based_table_factory={");
+            text.push_str(&tables);
+            text.push_str("};");
+        }
+        text
+    }
+
+    /// Names and values of the options of reading. RocksDB parses none of them: they are set one by one.
+    pub fn read_options(&self, version: RocksDbVersion) -> impl Iterator<Item = (&str, &str)> {
+        self.options(version)
+            .filter(|e| e.section == Section::Read)
             .map(|e| (e.name.as_str(), e.value.as_str()))
+    }
+
+    fn text_of(&self, version: RocksDbVersion, section: Section) -> String {
+        self.options(version)
+            .filter(|e| e.section == section)
+            .map(|e| format!("{}={};", e.name, e.value))
             .collect()
     }
 

@@ -106,6 +106,7 @@ pub(crate) fn broken(entries: &[Entry], version: RocksDbVersion) -> Vec<Problem>
     seen.prefixes(&mut problems);
     seen.filters(&mut problems);
     seen.direct_io(&mut problems);
+    seen.replaced(&mut problems);
     seen.levels(&mut problems);
     problems
 }
@@ -264,6 +265,31 @@ impl Seen<'_> {
         }
     }
 
+    /// Values that RocksDB replaces when it opens a database, so that nobody would get what they read in the profile.
+    fn replaced(&self, problems: &mut Vec<Problem>) {
+        let direct = self.set_to(Db, "use_direct_reads", "true").is_some();
+        if direct && let Some(entry) = self.set_to(Db, "compaction_readahead_size", "0") {
+            problems.push(problem(
+                entry,
+                "with direct reads RocksDB replaces 0 by 2 MiB".to_owned(),
+                "write the size that compactions shall read at once, such as 2 MiB",
+            ));
+        }
+        let reads_ahead = self
+            .number(Db, "compaction_readahead_size")
+            .is_some_and(|bytes| bytes > 0.0);
+        if let Some(entry) = self.set_to(Db, "new_table_reader_for_compaction_inputs", "false")
+            && (direct || reads_ahead)
+        {
+            problems.push(problem(
+                entry,
+                "with direct reads or read-ahead RocksDB always opens a reader for compactions"
+                    .to_owned(),
+                "remove the line",
+            ));
+        }
+    }
+
     fn levels(&self, problems: &mut Vec<Problem>) {
         let names = [
             "level0_file_num_compaction_trigger",
@@ -374,6 +400,16 @@ mod tests {
                 "[CFOptions]\nlevel0_file_num_compaction_trigger = 30",
                 2,
                 "is above level0_slowdown_writes_trigger = 20",
+            ),
+            (
+                "[DBOptions]\nuse_direct_reads = true\ncompaction_readahead_size = 0",
+                3,
+                "replaces 0 by 2 MiB",
+            ),
+            (
+                "[DBOptions]\nuse_direct_reads = true\n[DBOptions 6.20.3]\nnew_table_reader_for_compaction_inputs = false",
+                4,
+                "always opens a reader",
             ),
             (
                 "[DBOptions]\nallow_mmap_reads = true",

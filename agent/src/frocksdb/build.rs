@@ -27,6 +27,7 @@ pub struct Build {
     pub version: &'static str,
     /// File it was loaded from.
     pub path: String,
+    library: Library,
     pub(crate) known: &'static KnownBuild,
     /// First slot of the class's vtable: what the vptr of an unhooked cache holds.
     pub(crate) vtable: usize,
@@ -239,6 +240,7 @@ impl Build {
                 .iter()
                 .filter_map(|symbol| control_vtable(library, symbol))
                 .collect(),
+            library: library.clone(),
             path,
         };
         trial::insert_and_read_back(&build).map_err(|what| RefusedBuild::Layout {
@@ -251,6 +253,12 @@ impl Build {
     /// What a slot holds.
     pub(crate) fn slot(&self, slot: usize) -> usize {
         self.words[VTABLE_HEADER + slot]
+    }
+
+    /// Where its other functions are.
+    #[must_use]
+    pub fn library(&self) -> &Library {
+        &self.library
     }
 
     /// How its functions are called.

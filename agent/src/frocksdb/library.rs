@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 /// A RocksDB library that was already in the process; it stays loaded for ever.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Library {
     handle: *mut c_void,
     path: String,

@@ -35,6 +35,15 @@ interface Agent {
     /** What was hooked: {@code RocksDB 6.20.3, hooked Insert (slot 3), Lookup (slot 4)}. */
     String describe();
 
-    /** Names and values of a profile's RocksDB options, alternating. */
+    /**
+     * A profile for the RocksDB in this process: the options of a database and those of a state as RocksDB parses them
+     * ({@code name=value;name=value}), then names and values of the options of reading, alternating.
+     */
     String[] profile(String name);
+
+    /** Has RocksDB lay the options in a text over those behind a handle: all of them or none. */
+    void setDatabaseOptions(String text, long configOptionsHandle, long dbOptionsHandle);
+
+    /** The same for a state and its tables. */
+    void setStateOptions(String text, long configOptionsHandle, long columnFamilyOptionsHandle);
 }

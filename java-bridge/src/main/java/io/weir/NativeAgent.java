@@ -29,6 +29,11 @@ final class NativeAgent {
 
     static native String[] profile(String name);
 
+    static native void setDatabaseOptions(String text, long configOptionsHandle, long dbOptionsHandle);
+
+    static native void setStateOptions(
+            String text, long configOptionsHandle, long columnFamilyOptionsHandle);
+
     /** Called by the agent's own threads. Levels: 0 debug, 1 info, 2 warn. */
     static void log(int level, String message) {
         switch (level) {
@@ -86,6 +91,18 @@ final class NativeAgent {
             @Override
             public String[] profile(String name) {
                 return NativeAgent.profile(name);
+            }
+
+            @Override
+            public void setDatabaseOptions(
+                    String text, long configOptionsHandle, long dbOptionsHandle) {
+                NativeAgent.setDatabaseOptions(text, configOptionsHandle, dbOptionsHandle);
+            }
+
+            @Override
+            public void setStateOptions(
+                    String text, long configOptionsHandle, long columnFamilyOptionsHandle) {
+                NativeAgent.setStateOptions(text, configOptionsHandle, columnFamilyOptionsHandle);
             }
         };
     }

@@ -6,6 +6,7 @@ import java.util.Collection;
 import org.rocksdb.BlockBasedTableConfig;
 import org.rocksdb.ColumnFamilyOptions;
 import org.rocksdb.DBOptions;
+import org.rocksdb.ReadOptions;
 import org.rocksdb.TableFormatConfig;
 
 /**
@@ -33,8 +34,9 @@ final class OperatorOptions implements Serializable {
         }
         OperatorDbOptions options = null;
         BlockCaches caches = null;
+        OptionProfile profile = null;
         try {
-            OptionProfile profile = new OptionProfile(agent.profile(config.profile));
+            profile = new OptionProfile(agent, config.profile);
             if (config.mode == MemoryMode.PER_OPERATOR) {
                 caches = new OperatorCache(agent, new TaskIdentity(config));
                 options = new OperatorDbOptions(prepared, caches, taskManager());
@@ -51,6 +53,7 @@ final class OperatorOptions implements Serializable {
             }
             handlesToClose.add(caches);
             handlesToClose.add(options);
+            handlesToClose.add(profile);
             return options;
         } catch (Throwable e) {
             taskManager().declined("an operator goes without it", e);
@@ -59,6 +62,9 @@ final class OperatorOptions implements Serializable {
             }
             if (caches != null) {
                 caches.close();
+            }
+            if (profile != null) {
+                profile.close();
             }
             return prepared;
         }
@@ -78,8 +84,6 @@ final class OperatorOptions implements Serializable {
                         "a state's table format is " + format.getClass().getSimpleName()
                                 + ", which has no block cache; expected BlockBasedTableConfig");
             }
-            OptionProfile profile =
-                    new OptionProfile(taskManager().running(config).profile(config.profile));
             OperatorTableConfig table =
                     new OperatorTableConfig(
                             format == null ? new BlockBasedTableConfig() : (BlockBasedTableConfig) format,
@@ -87,11 +91,26 @@ final class OperatorOptions implements Serializable {
             if (config.isMemoryBoundByWeir()) {
                 table.countIndexAndFilterBlocks();
             }
-            profile.applyTo(table);
-            prepared.setTableFormatConfig(table);
-            profile.applyTo(prepared);
+            OperatorStateOptions options =
+                    new OperatorStateOptions(prepared, OptionProfile.in(handlesToClose), taskManager());
+            handlesToClose.add(options);
+            options.setTableFormatConfig(table);
+            return options;
         } catch (Throwable e) {
             taskManager().declined("a state goes without it", e);
+        }
+        return prepared;
+    }
+
+    /** Called after {@link #db} and {@link #columnFamily}. */
+    ReadOptions reading(ReadOptions prepared, Collection<AutoCloseable> handlesToClose) {
+        OptionProfile profile = OptionProfile.in(handlesToClose);
+        if (profile != null) {
+            try {
+                profile.applyTo(prepared);
+            } catch (Throwable e) {
+                taskManager().declined("an operator reads without its option profile", e);
+            }
         }
         return prepared;
     }

@@ -1,24 +1,24 @@
-/** RocksDB options by name, as a profile lists them, put onto RocksJava's option objects. */
+/** A profile's RocksDB options, put onto RocksJava's option objects. */
 package io.weir;
 
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.Collection;
 import java.util.List;
-import java.util.Map;
-import org.rocksdb.BlockBasedTableConfig;
 import org.rocksdb.ColumnFamilyOptions;
+import org.rocksdb.ConfigOptions;
 import org.rocksdb.DBOptions;
+import org.rocksdb.ReadOptions;
 
 /**
- * RocksJava can parse options by name only into a new object, which would lose what Flink prepared. But it names its setters
- * after the options: {@code use_direct_reads} is {@code setUseDirectReads}.
+ * RocksJava has setters for some options only, and can parse options by name only into new objects, which would lose what Flink
+ * prepared. So RocksDB itself lays the options over those of the object, by the agent. It parses no options of reading; for
+ * these there are setters, which RocksJava names after the options: {@code total_order_seek} is {@code setTotalOrderSeek}.
+ *
+ * <p>Lives in the list of handles that Flink keeps per backend, so that all states of a backend have one profile.
  */
-final class OptionProfile {
-
-    private static final List<Class<?>> TARGETS =
-            List.of(DBOptions.class, ColumnFamilyOptions.class, BlockBasedTableConfig.class);
+final class OptionProfile implements AutoCloseable {
 
     /** A setter and its argument. */
     private static final class Setting {
@@ -31,34 +31,52 @@ final class OptionProfile {
         }
     }
 
-    private final Map<Class<?>, List<Setting>> settings = new LinkedHashMap<>();
+    private final Agent agent;
+    private final String database;
+    private final String state;
+    private final List<Setting> reading = new ArrayList<>();
+    /** Null where there is nothing to parse. */
+    private final ConfigOptions parsing;
 
     /**
-     * Resolves every option before any is set, so that a profile applies whole or not at all.
-     *
-     * @throws IllegalArgumentException if an option or a value is not known to this RocksDB
+     * @throws RuntimeException with what is wrong, if the profile cannot be read or names an option that this RocksDB has not
      */
-    OptionProfile(String[] namesAndValues) {
-        TARGETS.forEach(target -> settings.put(target, new ArrayList<>()));
-        for (int i = 0; i < namesAndValues.length; i += 2) {
-            resolve(namesAndValues[i], namesAndValues[i + 1]);
+    OptionProfile(Agent agent, String name) {
+        this.agent = agent;
+        String[] texts = agent.profile(name);
+        database = texts[0];
+        state = texts[1];
+        for (int i = 2; i < texts.length; i += 2) {
+            reading.add(setting(texts[i], texts[i + 1]));
         }
+        parsing = database.isEmpty() && state.isEmpty() ? null : new ConfigOptions();
+    }
+
+    /** That of the backend that owns the list; null if it has none. */
+    static OptionProfile in(Collection<AutoCloseable> handlesToClose) {
+        for (AutoCloseable handle : handlesToClose) {
+            if (handle instanceof OptionProfile) {
+                return (OptionProfile) handle;
+            }
+        }
+        return null;
     }
 
     void applyTo(DBOptions options) {
-        apply(DBOptions.class, options);
+        if (!database.isEmpty()) {
+            agent.setDatabaseOptions(database, parsing.getNativeHandle(), options.getNativeHandle());
+        }
     }
 
+    /** Table options included: they belong to the table format that was set last. */
     void applyTo(ColumnFamilyOptions options) {
-        apply(ColumnFamilyOptions.class, options);
+        if (!state.isEmpty()) {
+            agent.setStateOptions(state, parsing.getNativeHandle(), options.getNativeHandle());
+        }
     }
 
-    void applyTo(BlockBasedTableConfig config) {
-        apply(BlockBasedTableConfig.class, config);
-    }
-
-    private void apply(Class<?> target, Object options) {
-        for (Setting setting : settings.get(target)) {
+    void applyTo(ReadOptions options) {
+        for (Setting setting : reading) {
             try {
                 setting.setter.invoke(options, setting.argument);
             } catch (IllegalAccessException | InvocationTargetException e) {
@@ -68,57 +86,36 @@ final class OptionProfile {
         }
     }
 
-    private void resolve(String name, String value) {
-        String setter = setterName(name);
-        for (Class<?> target : TARGETS) {
-            for (Method method : target.getMethods()) {
-                if (method.getName().equals(setter)
-                        && method.getParameterCount() == 1
-                        && isConvertible(method.getParameterTypes()[0])) {
-                    Object argument = convert(name, value, method.getParameterTypes()[0]);
-                    settings.get(target).add(new Setting(method, argument));
-                    return;
-                }
-            }
+    @Override
+    public void close() {
+        if (parsing != null) {
+            parsing.close();
         }
-        throw new IllegalArgumentException("this RocksDB has no option named " + name);
     }
 
-    private static String setterName(String name) {
+    private static Setting setting(String name, String value) {
         StringBuilder setter = new StringBuilder("set");
         for (String word : name.split("_")) {
             setter.append(Character.toUpperCase(word.charAt(0))).append(word.substring(1));
         }
-        return setter.toString();
-    }
-
-    private static boolean isConvertible(Class<?> type) {
-        return type == boolean.class || type == int.class || type == long.class
-                || type == double.class || type == String.class || type.isEnum();
-    }
-
-    @SuppressWarnings({"unchecked", "rawtypes"})
-    private static Object convert(String name, String value, Class<?> type) {
         try {
-            if (type == boolean.class) {
-                if (!value.equals("true") && !value.equals("false")) {
-                    throw new IllegalArgumentException("neither true nor false");
+            for (Class<?> type : List.of(boolean.class, long.class)) {
+                for (Method method : ReadOptions.class.getMethods()) {
+                    if (method.getName().contentEquals(setter) && method.getParameterTypes()[0] == type) {
+                        return new Setting(method, type == long.class ? (Object) Long.valueOf(value) : truth(value));
+                    }
                 }
-                return value.equals("true");
             }
-            if (type == int.class) {
-                return Integer.valueOf(value);
-            }
-            if (type == long.class) {
-                return Long.valueOf(value);
-            }
-            if (type == double.class) {
-                return Double.valueOf(value);
-            }
-            return type.isEnum() ? Enum.valueOf((Class<Enum>) type, value) : value;
         } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException(
-                    "'" + value + "' is not a value of the RocksDB option " + name, e);
+            throw new IllegalArgumentException("'" + value + "' is not a value of the RocksDB option " + name, e);
         }
+        throw new IllegalArgumentException("this RocksDB has no option named " + name);
+    }
+
+    private static Boolean truth(String value) {
+        if (!value.equals("true") && !value.equals("false")) {
+            throw new IllegalArgumentException("neither true nor false");
+        }
+        return value.equals("true");
     }
 }

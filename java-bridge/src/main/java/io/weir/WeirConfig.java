@@ -19,7 +19,21 @@ final class WeirConfig implements Serializable {
 
     private static final long serialVersionUID = 1L;
 
-    private static final Set<String> PROFILES = new TreeSet<>(Set.of("flink", "direct-io"));
+    /** Those that come with Weir; a test holds them against rocksdb-options/profiles. */
+    static final Set<String> PROFILES =
+            new TreeSet<>(
+                    Set.of(
+                            "direct-io",
+                            "direct-io-bloom",
+                            "direct-io-bloom-prefix",
+                            "direct-io-data-blocks",
+                            "direct-io-index",
+                            "direct-io-index-bloom",
+                            "direct-io-index-bloom-prefix",
+                            "experiment-buffered",
+                            "experiment-justin",
+                            "experiment-prefix",
+                            "flink"));
 
     final boolean enabled;
     final MemoryMode mode;
@@ -64,7 +78,9 @@ final class WeirConfig implements Serializable {
                         : reader.value(Keys.FLINK_WRITE_BUFFER_RATIO, "a number between 0 and 1");
         profile =
                 reader.value(
-                        Keys.OPTIONS_PROFILE, "one of " + PROFILES, PROFILES::contains);
+                        Keys.OPTIONS_PROFILE,
+                        "one of " + PROFILES + " or the absolute path of a file",
+                        name -> PROFILES.contains(name) || name.startsWith("/"));
         samples =
                 reader.value(
                         Keys.MRC_SAMPLES,

@@ -24,7 +24,10 @@ final class FakeAgent implements Agent {
     /** Name of the method that shall fail; none if null. */
     volatile String failing;
 
-    volatile String[] profile = {};
+    volatile String[] profile = {"", ""};
+
+    /** What was set, by native handle of the options. */
+    final Map<Long, String> optionTexts = new ConcurrentHashMap<>();
 
     /** Run at every release, when everything the agent was told of must still be there. */
     volatile Runnable atRelease = () -> {};
@@ -82,6 +85,18 @@ final class FakeAgent implements Agent {
     public String[] profile(String name) {
         failIfAsked("profile");
         return profile;
+    }
+
+    @Override
+    public void setDatabaseOptions(String text, long configOptionsHandle, long dbOptionsHandle) {
+        failIfAsked("setDatabaseOptions");
+        optionTexts.put(dbOptionsHandle, text);
+    }
+
+    @Override
+    public void setStateOptions(String text, long configOptionsHandle, long columnFamilyOptionsHandle) {
+        failIfAsked("setStateOptions");
+        optionTexts.put(columnFamilyOptionsHandle, text);
     }
 
     private void failIfAsked(String method) {

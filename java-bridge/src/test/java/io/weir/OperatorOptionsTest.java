@@ -212,11 +212,18 @@ class OperatorOptionsTest {
     }
 
     @Test
-    void profileIsApplied() throws Exception {
-        agent.profile = new String[] {"use_direct_reads", "true", "write_buffer_size", "4194304"};
-        try (var container = FlinkMemory.unbound(factory("true"))) {
-            assertTrue(container.getDbOptions().useDirectReads());
-            assertEquals(4194304, container.getColumnOptions().writeBufferSize());
+    void aProfileIsAppliedLast() throws Exception {
+        agent.profile = new String[] {"use_direct_reads=true;", "block_based_table_factory={block_size=8192;};", "readahead_size", "4096"};
+        FlinkMemory flink = new FlinkMemory(64 * MIB);
+        try (var container = flink.container(factory("true"))) {
+            assertEquals("use_direct_reads=true;", agent.optionTexts.get(container.getDbOptions().getNativeHandle()));
+            ColumnFamilyOptions state = container.getColumnOptions();
+            // Flink has set its table format meanwhile, and with it lost what the agent had put there.
+            assertEquals(agent.profile[1], agent.optionTexts.get(state.getNativeHandle()));
+            agent.optionTexts.clear();
+            state.setTableFormatConfig(state.tableFormatConfig());
+            assertEquals(agent.profile[1], agent.optionTexts.get(state.getNativeHandle()));
+            assertEquals(4096, container.getReadOptions().readaheadSize());
         }
     }
 

@@ -1,4 +1,4 @@
-/** A profile's options arrive on the right object, whole or not at all. */
+/** A profile's options go to the agent for databases and states, and to RocksJava's setters for reading. */
 package io.weir;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -6,15 +6,17 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.rocksdb.BlockBasedTableConfig;
 import org.rocksdb.ColumnFamilyOptions;
-import org.rocksdb.CompactionStyle;
 import org.rocksdb.DBOptions;
+import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 
 class OptionProfileTest {
+
+    private final FakeAgent agent = new FakeAgent();
 
     @BeforeAll
     static void loadRocksDb() {
@@ -22,42 +24,46 @@ class OptionProfileTest {
     }
 
     @Test
-    void namesFindTheirSetters() {
-        OptionProfile profile =
-                new OptionProfile(
-                        new String[] {
-                            "use_direct_reads", "true",
-                            "use_direct_io_for_flush_and_compaction", "true",
-                            "compaction_readahead_size", "2097152",
-                            "write_buffer_size", "1048576",
-                            "compaction_style", "UNIVERSAL",
-                            "whole_key_filtering", "false"
-                        });
-        BlockBasedTableConfig table = new BlockBasedTableConfig();
-        try (DBOptions db = new DBOptions();
-                ColumnFamilyOptions columns = new ColumnFamilyOptions()) {
+    void everyObjectGetsItsOwn() {
+        agent.profile =
+                new String[] {
+                    "use_direct_reads=true;", "ttl=5;", "total_order_seek", "true", "readahead_size", "4096", "verify_checksums", "false"
+                };
+        try (OptionProfile profile = new OptionProfile(agent, "any");
+                DBOptions db = new DBOptions();
+                ColumnFamilyOptions state = new ColumnFamilyOptions();
+                ReadOptions reading = new ReadOptions()) {
             profile.applyTo(db);
-            profile.applyTo(columns);
-            profile.applyTo(table);
-            assertTrue(db.useDirectReads());
-            assertTrue(db.useDirectIoForFlushAndCompaction());
-            assertEquals(2097152, db.compactionReadaheadSize());
-            assertEquals(1048576, columns.writeBufferSize());
-            assertEquals(CompactionStyle.UNIVERSAL, columns.compactionStyle());
-            assertFalse(table.wholeKeyFiltering());
+            profile.applyTo(state);
+            profile.applyTo(reading);
+            assertEquals(
+                    Map.of(db.getNativeHandle(), "use_direct_reads=true;", state.getNativeHandle(), "ttl=5;"),
+                    agent.optionTexts);
+            assertTrue(reading.totalOrderSeek());
+            assertEquals(4096, reading.readaheadSize());
+            assertFalse(reading.verifyChecksums());
         }
     }
 
     @Test
-    void unknownOptionOrValueIsNamed() {
-        assertMessage("this RocksDB has no option named use_magic", "use_magic", "true");
-        assertMessage("'yes' is not a value of the RocksDB option use_direct_reads", "use_direct_reads", "yes");
-        assertMessage("'1k' is not a value of the RocksDB option write_buffer_size", "write_buffer_size", "1k");
+    void anEmptyProfileTouchesNothing() {
+        try (OptionProfile profile = new OptionProfile(agent, "flink");
+                DBOptions db = new DBOptions()) {
+            profile.applyTo(db);
+            assertEquals(Map.of(), agent.optionTexts);
+        }
     }
 
-    private static void assertMessage(String expected, String... namesAndValues) {
-        Exception e =
-                assertThrows(IllegalArgumentException.class, () -> new OptionProfile(namesAndValues));
+    @Test
+    void unknownOptionOrValueOfReadingIsNamed() {
+        assertMessage("this RocksDB has no option named use_magic", "use_magic", "true");
+        assertMessage("'yes' is not a value of the RocksDB option total_order_seek", "total_order_seek", "yes");
+        assertMessage("'1k' is not a value of the RocksDB option readahead_size", "readahead_size", "1k");
+    }
+
+    private void assertMessage(String expected, String name, String value) {
+        agent.profile = new String[] {"", "", name, value};
+        Exception e = assertThrows(IllegalArgumentException.class, () -> new OptionProfile(agent, "any"));
         assertEquals(expected, e.getMessage());
     }
 }

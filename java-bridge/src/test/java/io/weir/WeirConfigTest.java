@@ -8,6 +8,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.junit.jupiter.api.Test;
@@ -76,6 +82,18 @@ class WeirConfigTest {
                 assertTrue(e.getMessage().contains(key.key()), e.getMessage());
             }
         }
+    }
+
+    /** Every built-in profile, and no other, may be named; a file may be anywhere. */
+    @Test
+    void profilesAreThoseOfTheNativeLibrary() throws Exception {
+        try (Stream<Path> files = Files.list(Path.of("../rocksdb-options/profiles"))) {
+            Set<String> names =
+                    files.map(file -> file.getFileName().toString().replace(".options", ""))
+                            .collect(Collectors.toCollection(TreeSet::new));
+            assertEquals(names, WeirConfig.PROFILES);
+        }
+        assertEquals("/etc/weir/mine.options", read("weir.options.profile", "/etc/weir/mine.options").profile);
     }
 
     @ParameterizedTest

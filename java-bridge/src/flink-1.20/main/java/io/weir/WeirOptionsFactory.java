@@ -7,6 +7,7 @@ import org.apache.flink.contrib.streaming.state.ConfigurableRocksDBOptionsFactor
 import org.apache.flink.contrib.streaming.state.RocksDBOptionsFactory;
 import org.rocksdb.ColumnFamilyOptions;
 import org.rocksdb.DBOptions;
+import org.rocksdb.ReadOptions;
 
 /** Public because Flink instantiates it by name. All work is in {@link OperatorOptions}, which both Flink lines share. */
 public class WeirOptionsFactory implements ConfigurableRocksDBOptionsFactory {
@@ -45,6 +46,12 @@ public class WeirOptionsFactory implements ConfigurableRocksDBOptionsFactory {
     public ColumnFamilyOptions createColumnOptions(
             ColumnFamilyOptions currentOptions, Collection<AutoCloseable> handlesToClose) {
         return options == null ? currentOptions : options.columnFamily(currentOptions, handlesToClose);
+    }
+
+    @Override
+    public ReadOptions createReadOptions(
+            ReadOptions currentOptions, Collection<AutoCloseable> handlesToClose) {
+        return options == null ? currentOptions : options.reading(currentOptions, handlesToClose);
     }
 
     @Override
