@@ -59,9 +59,10 @@ unit: test-prerequisites jar
 	$(MVN) -f java-bridge/pom.xml verify -Dweir.native.library=$(NATIVE)
 	$(MVN) -f java-bridge/pom.xml verify -Dweir.native.library=$(NATIVE) -P flink-2
 	$(MVN) -f nexmark-src/pom.xml verify -Dnexmark.native.library=$(NEXMARK_NATIVE)
-	scripts/check_deploy.sh $(TARGET)/release/weir
+	scripts/check_deploy.sh $(TARGET)/release/weir $(firstword $(JARS))
+	shellcheck -x scripts/*.sh .ci/run
 
-e2e: test-prerequisites jar flink flink2 ## the end-to-end tests, on a real Flink and a real Prometheus
+e2e: test-prerequisites dist flink flink2 ## the end-to-end tests, on a real Flink and a real Prometheus
 	cargo test --locked -p weir-testbed --test '*' -- --test-threads=1 --nocapture
 
 nexmark: prerequisites jar flink flink2 ## run every Nexmark query on Flink 1.20 and 2, in all memory modes, and hold the answers against DuckDB's
@@ -94,6 +95,7 @@ lint: ## formatting, clippy, shellcheck where installed
 	cargo fmt --all --check
 	flink-conf/build_templates.py --check
 	monitoring/build_dashboards.py --check
+	deploy/experiments/build_experiments.py --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	if command -v shellcheck >/dev/null; then shellcheck -x scripts/*.sh .ci/run; else echo "shellcheck is not installed, shell scripts not checked"; fi
 

@@ -38,13 +38,7 @@ while [[ $# -gt 0 ]]; do
 done
 need_flink_home
 
-dist=("$FLINK_HOME"/lib/flink-dist-*.jar)
-version=${dist[0]##*/flink-dist-}
-case ${version%.jar} in
-  1.20.*) line=1.20 ;;
-  2.*) line=2 ;;
-  *) fail "$FLINK_HOME is Flink ${version%.jar}; there are templates for 1.20 and 2" ;;
-esac
+line=$(flink_line)
 template=$here/../flink-conf/$line/$mode-$purpose.yaml
 [[ $purpose != demo ]] || template=$here/../flink-conf/$line/demo.yaml
 [[ -f $template ]] || misused "no template for mode '$mode' and purpose '$purpose'; modes: observe, shared, per-operator; purposes: measure, autoscale, trace"

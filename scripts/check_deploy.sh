@@ -3,10 +3,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-usage="usage: $0 WEIR_BINARY"
+usage="usage: $0 WEIR_BINARY WEIR_JAR_FOR_FLINK_1.20"
 [[ ${1:-} != --help ]] || { echo "$usage"; exit 0; }
-[[ $# -eq 1 ]] || { echo "$usage" >&2; exit 64; }
+[[ $# -eq 2 ]] || { echo "$usage" >&2; exit 64; }
 binary=$(realpath "$1")
+weir_jar=$(realpath "$2")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/weir
 
 scratch=$(mktemp -d)
@@ -16,19 +17,23 @@ trap 'rm -rf "$scratch"' EXIT
 sed "s|^ExecStart=/usr/local/bin/weir |ExecStart=$binary |" deploy/systemd/weir.service >"$scratch/weir.service"
 systemd-analyze verify "$scratch/weir.service"
 
-# The Flink operator's own schema, from its API's JAR.
+# The Flink operator's own schema, from its API's JAR; its own keys and its autoscaler's, from theirs.
 operator=1.10.0
-operator_sha256=b1f44814e17514fa8395c61b329a3ee9087123a5bda5b21fe1a495d5182c30b6
-jar=$cache/flink-kubernetes-operator-api-$operator.jar
-if [[ ! -e $jar ]]; then
-  mkdir -p "$cache"
-  mvn --batch-mode -q org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
-    -Dartifact=org.apache.flink:flink-kubernetes-operator-api:$operator -DoutputDirectory="$scratch"
-  echo "$operator_sha256  $scratch/$(basename "$jar")" | sha256sum --quiet -c
-  mv "$scratch/$(basename "$jar")" "$jar"
-fi
+fetch() { # ARTIFACT SHA256: prints the JAR's path
+  local jar=$cache/$1-$operator.jar
+  if [[ ! -e $jar ]]; then
+    mkdir -p "$cache"
+    mvn --batch-mode -q org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
+      -Dartifact=org.apache.flink:"$1":$operator -DoutputDirectory="$scratch" >&2
+    echo "$2  $scratch/${jar##*/}" | sha256sum --quiet -c >&2
+    mv "$scratch/${jar##*/}" "$jar"
+  fi
+  echo "$jar"
+}
+api=$(fetch flink-kubernetes-operator-api b1f44814e17514fa8395c61b329a3ee9087123a5bda5b21fe1a495d5182c30b6)
+autoscaler=$(fetch flink-autoscaler 5185e86960e29dc6b1b94f3ffe02d2a0718a3489b2468e96327513064d6dce60)
 crd=META-INF/fabric8/flinkdeployments.flink.apache.org-v1.yml
-python3 -m zipfile -e "$jar" "$scratch/crd"
+python3 -m zipfile -e "$api" "$scratch/crd"
 
 # The checker beside its modules, which are installed once for each state of its lock file.
 checker=$cache/deploy-check-$(cat deploy/check/* | sha256sum | cut -c1-16)
@@ -39,7 +44,24 @@ if [[ ! -e $checker/ready ]]; then
   npm ci --silent --no-fund --no-audit --prefix "$checker"
   touch "$checker/ready"
 fi
-node "$checker/check.mjs" "$scratch/crd/$crd" deploy/kubernetes/*.yaml
+manifests=(deploy/kubernetes/*.yaml deploy/experiments/*.yaml)
+node "$checker/check.mjs" "$scratch/crd/$crd" "${manifests[@]}"
+
+# No manifest sets a key that nobody reads: neither this Flink, nor Weir, nor the autoscaler.
+flink=$(scripts/get_flink.sh 1.20)
+known_keys() { java -cp "$flink/lib/*:$weir_jar:$autoscaler" io.weir.KnownKeys "$@"; }
+mkdir "$scratch/keys"
+node "$checker/flink_configuration.mjs" "$scratch/keys" "${manifests[@]}"
+known_keys "$scratch"/keys/*.yaml
+echo "flinkConfiguration of $(find "$scratch/keys" -type f | wc -l) manifests: every key is read"
+echo 'job.autoscaler.max-memory-level: 3' >"$scratch/unread.yaml"
+if known_keys "$scratch/unread.yaml" 2>"$scratch/said" || ! grep -qF 'reads no key job.autoscaler.max-memory-level' "$scratch/said"; then
+  echo "a key that nobody reads was not refused" >&2
+  exit 1
+fi
+
+# BuildKit is not to be had here: the Dockerfile is held against its grammar's parser in JavaScript, and against what it copies.
+node "$checker/dockerfile.mjs" deploy/docker/Dockerfile
 
 # A checker that never complains would be worth nothing: these faults it has to see.
 mkdir "$scratch/faulty"

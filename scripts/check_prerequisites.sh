@@ -23,6 +23,10 @@ python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
 # setpriv and flock are util-linux, which Debian cannot be without.
 need setpriv util-linux
 if [[ ${1:-} == tests ]]; then
+  need sshd openssh-server
+  need ssh openssh-client
+  need rsync rsync
+  need shellcheck shellcheck
   need prometheus prometheus
   need promtool prometheus
   need chromium chromium

@@ -27,10 +27,13 @@ fi
 name=weir-$version
 stage=target/$name
 rm -rf "$stage" "$stage.tar.gz"
-mkdir -p "$stage/bin" "$stage/lib" "$stage/nexmark"
+mkdir -p "$stage/bin" "$stage/lib" "$stage/nexmark" "$stage/scripts"
 cp "$binary" "$stage/bin/weir"
 cp "$@" "$stage/lib/"
 cp "$nexmark" "$stage/nexmark/"
+for workflow in env apply_flink_config build_rocksdb_options sync_cluster start_cluster stop_cluster run_nexmark_query run_nexmark_sql_query_test; do
+  cp "scripts/$workflow.sh" "$stage/scripts/"
+done
 for part in flink-conf monitoring deploy docs LICENSE README.md; do
   [[ ! -e $part ]] || cp -r "$part" "$stage/"
 done

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /metrics` | Prometheus text, see [`crate::metrics`] |
 //! | `GET /v1/report` | [`weir_protocol::Report`] |
+//! | `GET /v1/options` | [`options_in_force::DatabaseOptions`] of every open database |
 //! | `PUT /v1/allocation` | [`weir_protocol::AppliedAllocation`], or [`weir_protocol::Refusal`] with its status |
 //! | `GET /healthz` | `200 ok` |
 //!
@@ -27,7 +28,7 @@ use tokio::sync::Semaphore;
 use weir_protocol::{Allocation, Refusal, RefusalKind};
 
 use crate::agent::{Agent, LogLevel};
-use crate::{announcer, memory_limit, metrics};
+use crate::{announcer, memory_limit, metrics, options_in_force};
 
 const NAME: &str = "weir-http";
 /// Prometheus, a controller and a few curious people.
@@ -80,6 +81,7 @@ pub fn router(agent: Arc<Agent>, peer: SocketAddr) -> Router {
         .route("/metrics", get(metrics_text))
         .route("/v1/report", get(report))
         .route("/v1/allocation", put(allocate))
+        .route("/v1/options", get(options_in_force))
         .route("/healthz", get(|| async { "ok\n" }))
         .layer(Extension(peer))
         .with_state(agent)
@@ -142,6 +144,10 @@ async fn metrics_text(State(agent): State<Arc<Agent>>) -> Response {
 
 async fn report(State(agent): State<Arc<Agent>>) -> Response {
     Json(agent.report()).into_response()
+}
+
+async fn options_in_force() -> Response {
+    Json(options_in_force::of_this_process()).into_response()
 }
 
 async fn allocate(

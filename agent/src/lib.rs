@@ -26,6 +26,7 @@ pub mod ledger;
 pub mod memory_limit;
 pub mod metrics;
 pub mod operator;
+pub mod options_in_force;
 pub mod recorder;
 pub mod remembered;
 pub mod ring;

@@ -46,6 +46,11 @@ impl Agent {
         read(self.http.get(format!("{}/v1/report", self.url)).send()?)
     }
 
+    /// `GET /v1/options`: the options in force in every open database.
+    pub fn options(&self) -> Result<serde_json::Value> {
+        read(self.http.get(format!("{}/v1/options", self.url)).send()?)
+    }
+
     /// `GET /metrics`.
     pub fn metrics(&self) -> Result<String> {
         let response = self.http.get(format!("{}/metrics", self.url)).send()?;

@@ -64,6 +64,12 @@ pub fn nexmark_jar() -> Result<PathBuf> {
     built(root().join(name), "make jar")
 }
 
+/// What `make dist` packed.
+pub fn tarball() -> Result<PathBuf> {
+    let name = concat!("target/weir-", env!("CARGO_PKG_VERSION"), ".tar.gz");
+    built(root().join(name), "make dist")
+}
+
 /// A Flink distribution of a line: `FLINK_HOME` where it is of that line, or one fetched once into the cache.
 pub fn flink_distribution(line: FlinkLine) -> Result<PathBuf> {
     static FOUND: [OnceLock<PathBuf>; 2] = [OnceLock::new(), OnceLock::new()];

@@ -216,7 +216,9 @@ pub fn agent_lines(log: &str) -> Vec<&str> {
         .collect()
 }
 
-fn agent_url(log: &str) -> Option<String> {
+/// The agent's address, where the log has its line.
+#[must_use]
+pub fn agent_url(log: &str) -> Option<String> {
     let line = *agent_lines(log).first()?;
     let url = &line[line.find("http://")?..];
     let end = url

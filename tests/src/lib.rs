@@ -27,9 +27,11 @@ pub mod nexmark;
 pub mod ports;
 pub mod process;
 pub mod prometheus;
+pub mod ssh_hosts;
 pub mod state_dir;
 pub mod wait;
 pub mod window;
+pub mod workflows;
 
 pub use agent::Agent;
 pub use browser::RenderedPage;

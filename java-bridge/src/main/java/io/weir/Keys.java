@@ -7,7 +7,7 @@ import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.ConfigOptions;
 import org.apache.flink.configuration.MemorySize;
 
-/** Every key this JAR reads. A {@code weir.} key that is not in {@link #ALL} is refused. */
+/** Every key this JAR reads; docs/configure.md is made from them. A {@code weir.} key that is not in {@link #ALL} is refused. */
 final class Keys {
 
     static final String PREFIX = "weir.";
@@ -15,57 +15,80 @@ final class Keys {
     static final ConfigOption<Boolean> ENABLED =
             ConfigOptions.key("weir.enabled")
                     .booleanType()
-                    .defaultValue(true);
+                    .defaultValue(true)
+                    .withDescription(
+                            "`false`: RocksDB options pass through untouched");
 
     static final ConfigOption<String> MEMORY_MODE =
             ConfigOptions.key("weir.memory.mode")
                     .stringType()
-                    .defaultValue(MemoryMode.OBSERVE.key);
+                    .defaultValue(MemoryMode.OBSERVE.key)
+                    .withDescription(
+                            "`observe`: Flink's caches stay as they are and are only watched; `shared`: they are resized while "
+                                    + "the job runs; `per-operator`: each operator subtask gets a block cache of its own out of one budget");
 
     static final ConfigOption<MemorySize> MEMORY_BUDGET =
             ConfigOptions.key("weir.memory.budget")
                     .memoryType()
-                    .noDefaultValue();
+                    .noDefaultValue()
+                    .withDescription(
+                            "bytes that caches and write buffers may reach together");
 
     static final ConfigOption<Double> WRITE_BUFFER_RATIO =
             ConfigOptions.key("weir.memory.write-buffer-ratio")
                     .doubleType()
-                    .noDefaultValue();
+                    .noDefaultValue()
+                    .withDescription(
+                            "share of the budget for write buffers");
 
     static final ConfigOption<String> OPTIONS_PROFILE =
             ConfigOptions.key("weir.options.profile")
                     .stringType()
-                    .defaultValue("flink");
+                    .defaultValue("flink")
+                    .withDescription(
+                            "name of a built-in profile of RocksDB options (`weir options list`), or the absolute path of a file");
 
     static final ConfigOption<Integer> MRC_SAMPLES =
             ConfigOptions.key("weir.mrc.samples")
                     .intType()
-                    .defaultValue(8192);
+                    .defaultValue(8192)
+                    .withDescription(
+                            "sampled blocks per estimator");
 
     static final ConfigOption<Duration> MRC_HALF_LIFE =
             ConfigOptions.key("weir.mrc.half-life")
                     .durationType()
-                    .defaultValue(Duration.ofMinutes(10));
+                    .defaultValue(Duration.ofMinutes(10))
+                    .withDescription(
+                            "age at which an access counts half in the curve");
 
     static final ConfigOption<String> HTTP_PORT =
             ConfigOptions.key("weir.http.port")
                     .stringType()
-                    .defaultValue("9260-9299");
+                    .defaultValue("9260-9299")
+                    .withDescription(
+                            "the agent takes the first free port of the range");
 
     static final ConfigOption<String> HTTP_BIND_HOST =
             ConfigOptions.key("weir.http.bind-host")
                     .stringType()
-                    .noDefaultValue();
+                    .noDefaultValue()
+                    .withDescription(
+                            "where the agent listens");
 
     static final ConfigOption<String> HTTP_TOKEN_FILE =
             ConfigOptions.key("weir.http.token-file")
                     .stringType()
-                    .noDefaultValue();
+                    .noDefaultValue()
+                    .withDescription(
+                            "bearer token for changes; without it only loopback may change anything");
 
     static final ConfigOption<String> CONTROLLER_URL =
             ConfigOptions.key("weir.controller.url")
                     .stringType()
-                    .noDefaultValue();
+                    .noDefaultValue()
+                    .withDescription(
+                            "where the agent announces itself");
 
     static final List<ConfigOption<?>> ALL =
             List.of(

@@ -40,7 +40,6 @@ final class OperatorOptions implements Serializable {
             if (config.mode == MemoryMode.PER_OPERATOR) {
                 caches = new OperatorCache(agent, new TaskIdentity(config));
                 options = new OperatorDbOptions(prepared, caches, taskManager());
-                taskManager().introduce(config);
             } else {
                 WatchedCaches watched = new WatchedCaches(agent, config, taskManager());
                 caches = watched;
@@ -54,6 +53,9 @@ final class OperatorOptions implements Serializable {
             handlesToClose.add(caches);
             handlesToClose.add(options);
             handlesToClose.add(profile);
+            if (config.mode == MemoryMode.PER_OPERATOR) {
+                taskManager().introduce(config);
+            }
             return options;
         } catch (Throwable e) {
             taskManager().declined("an operator goes without it", e);
