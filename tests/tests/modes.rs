@@ -49,6 +49,24 @@ fn shared_resizes_the_cache_of_a_slot() {
     assert_eq!(resized.operators.len(), 2);
 }
 
+/// A size of one's own in place of managed memory: Flink's formulas, write buffers charged to the cache.
+#[test]
+fn a_fixed_size_for_each_slot_holds_blocks_and_write_buffers() {
+    const SLOT: u64 = 24 << 20;
+    let options = ClusterOptions::with_weir()
+        .unwrap()
+        .set("weir.memory.mode", "observe")
+        .set("state.backend.rocksdb.memory.managed", false)
+        .set("state.backend.rocksdb.memory.fixed-per-slot", SLOT);
+    let (_cluster, report) = watched_on(&options);
+    two_slots_share(&report);
+    for cache in &report.caches {
+        // The template's ratio is 0.8: (3 - 0.8) / 3 of the size.
+        assert_eq!(cache.capacity_bytes, SLOT * 22 / 30);
+        assert!(cache.write_buffers.is_some());
+    }
+}
+
 #[test]
 fn without_flinks_bound_observe_watches_a_cache_for_each_state() {
     let (_cluster, report) = watched("observe", false);
@@ -60,6 +78,8 @@ fn without_flinks_bound_observe_watches_a_cache_for_each_state() {
     for cache in &report.caches {
         // What Flink configures for a state where it bounds nothing.
         assert_eq!(cache.capacity_bytes, 8 << 20);
+        // Nothing bounds write buffers either.
+        assert_eq!(cache.write_buffers, None);
     }
 }
 
@@ -67,6 +87,7 @@ fn without_flinks_bound_observe_watches_a_cache_for_each_state() {
 fn without_flinks_bound_shared_has_one_cache_for_all() {
     let (_cluster, report) = watched("shared", false);
     assert_eq!(report.caches.len(), 1);
+    assert!(report.caches[0].write_buffers.is_some(), "Weir's own bound");
     assert_eq!(report.caches[0].operators.len(), OPERATORS);
     assert_eq!(report.health.unattributed_lookups, 0);
 }
@@ -77,7 +98,11 @@ fn watched(mode: &str, bound_by_flink: bool) -> (Cluster, Report) {
         .unwrap()
         .set("weir.memory.mode", mode)
         .set("state.backend.rocksdb.memory.managed", bound_by_flink);
-    let cluster = Cluster::start(&options).unwrap();
+    watched_on(&options)
+}
+
+fn watched_on(options: &ClusterOptions) -> (Cluster, Report) {
+    let cluster = Cluster::start(options).unwrap();
     NexmarkJob::q20_and_q18(STEADY_RATE)
         .submit(cluster.rest())
         .unwrap();
