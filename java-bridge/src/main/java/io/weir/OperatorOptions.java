@@ -93,8 +93,11 @@ final class OperatorOptions implements Serializable {
             if (config.isMemoryBoundByWeir()) {
                 table.countIndexAndFilterBlocks();
             }
-            OperatorStateOptions options =
-                    new OperatorStateOptions(prepared, OptionProfile.in(handlesToClose), taskManager());
+            OptionProfile profile = OptionProfile.in(handlesToClose);
+            if (!profile.changesStates()) {
+                return prepared.setTableFormatConfig(table);
+            }
+            OperatorStateOptions options = new OperatorStateOptions(prepared, profile, taskManager());
             handlesToClose.add(options);
             options.setTableFormatConfig(table);
             return options;

@@ -68,6 +68,11 @@ final class OptionProfile implements AutoCloseable {
         }
     }
 
+    /** Whether it says anything of states and their tables. */
+    boolean changesStates() {
+        return !state.isEmpty();
+    }
+
     /** Table options included: they belong to the table format that was set last. */
     void applyTo(ColumnFamilyOptions options) {
         if (!state.isEmpty()) {
