@@ -72,7 +72,10 @@ impl WriteBufferManagers {
         if !manager.operators.is_empty() {
             return false;
         }
-        manager.bound.set_capacity(manager.came_with_bytes);
+        // What is only observed was not changed, and is not written to.
+        if manager.bound.capacity_bytes() != Some(manager.came_with_bytes) {
+            manager.bound.set_capacity(manager.came_with_bytes);
+        }
         self.managers.remove(&id);
         true
     }
