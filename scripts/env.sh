@@ -80,7 +80,7 @@ on_worker() {
 
 # Runs Flink's own script for a TaskManager on every worker, or here where there is none: start, or stop-all.
 task_managers() {
-  local host script folders=(run "$TMP_DIR" "$LOCAL_STATE_DIR" "$ROCKSDB_LOG_DIR")
+  local host script folders=(run log "$TMP_DIR" "$LOCAL_STATE_DIR" "$ROCKSDB_LOG_DIR")
   # shellcheck disable=SC2016 # PWD is the worker's
   script=$(printf 'cd %q && mkdir -p %s && FLINK_PID_DIR=$PWD/run nohup bin/taskmanager.sh %q </dev/null' \
     "$WORKER_FLINK_HOME" "$(printf '%q ' "${folders[@]}")" "$1")

@@ -18,7 +18,7 @@ for argument in "$@"; do
   esac
 done
 need_flink_home
-run mkdir -p "$FLINK_HOME/run" "$TMP_DIR" "$LOCAL_STATE_DIR" "$ROCKSDB_LOG_DIR"
+run mkdir -p "$FLINK_HOME/run" "$FLINK_HOME/log" "$TMP_DIR" "$LOCAL_STATE_DIR" "$ROCKSDB_LOG_DIR"
 run env FLINK_PID_DIR="$FLINK_HOME/run" "$FLINK_HOME/bin/jobmanager.sh" start
 task_managers start
 [[ -z $dry_run ]] || exit 0

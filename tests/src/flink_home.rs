@@ -35,8 +35,11 @@ impl FlinkHome {
             symlink(&plugin, &link).with_context(|| format!("cannot link {}", link.display()))?;
         }
         let log4j = crate::artefacts::root().join("flink-conf/log4j-console.properties");
-        fs::copy(&log4j, path.join("conf/log4j-console.properties"))
-            .with_context(|| format!("cannot copy {}", log4j.display()))?;
+        // Processes in the foreground read the one, daemons the other.
+        for name in ["log4j-console.properties", "log4j.properties"] {
+            fs::copy(&log4j, path.join("conf").join(name))
+                .with_context(|| format!("cannot copy {}", log4j.display()))?;
+        }
         Ok(Self {
             path: path.to_owned(),
         })
