@@ -134,11 +134,37 @@ struct AggregatedMetric {
     max: Option<f64>,
 }
 
+/// Why a request that was to change something did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// Flink declined: nothing was changed.
+    #[error("Flink answered {status} to {url}: {answer}")]
+    Refused {
+        /// Where it was sent.
+        url: String,
+        /// Flink's verdict.
+        status: reqwest::StatusCode,
+        /// The beginning of its words.
+        answer: String,
+    },
+    /// It may have arrived or not.
+    #[error("no answer from Flink at {url}: {cause}")]
+    NoAnswer {
+        /// Where it was sent.
+        url: String,
+        /// What went wrong.
+        cause: String,
+    },
+}
+
 // === impl FlinkClient ===
 
 impl FlinkClient {
     /// States after which nothing happens any more.
     const TERMINAL: [&'static str; 3] = ["FINISHED", "CANCELED", "FAILED"];
+
+    /// A JobManager under load may take its time to a change; to ask twice would change twice.
+    const CHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
     /// A client for the REST API at `base`.
     pub fn new(base: String, timeout: Duration) -> anyhow::Result<Self> {
@@ -322,18 +348,24 @@ impl FlinkClient {
         method: reqwest::Method,
         path: &str,
         body: &Value,
-    ) -> anyhow::Result<Value> {
+    ) -> Result<Value, SendError> {
         let url = format!("{}{path}", self.base);
-        let answer = self.http.request(method, &url).json(body).send().await;
-        let answer =
-            answer.map_err(|e| anyhow!("cannot reach Flink at {url}: {}", innermost(&e)))?;
+        let no_answer = |error: reqwest::Error| SendError::NoAnswer {
+            url: url.clone(),
+            cause: innermost(&error),
+        };
+        let request = self.http.request(method, &url).json(body);
+        let request = request.timeout(Self::CHANGE_TIMEOUT);
+        let answer = request.send().await.map_err(no_answer)?;
         let status = answer.status();
-        let text = answer.text().await.unwrap_or_default();
+        let text = answer.text().await.map_err(no_answer)?;
         if !status.is_success() {
-            return Err(anyhow!(
-                "Flink answered {status} to {url}: {}",
-                first_line(&text)
-            ));
+            let answer = first_line(&text).to_owned();
+            return Err(SendError::Refused {
+                url,
+                status,
+                answer,
+            });
         }
         Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
     }

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use weir_scaling::{
-    CacheState, Change, History, OperatorKey, Snapshot, TaskManagerPlan, TaskManagerState,
-    VertexPlan, restore,
+    CacheState, Change, History, OperatorKey, ShapeChange, Snapshot, TaskManagerPlan,
+    TaskManagerState, restore,
 };
 
 use crate::act::{OperatorSize, Outcome};
@@ -22,6 +22,8 @@ pub struct Memory {
     intents: BTreeMap<String, Intent>,
     /// Process and caches that were looked after, by TaskManager.
     seen: BTreeMap<String, (u32, BTreeSet<u64>)>,
+    /// Jobs that are being restarted with another shape.
+    restarting: BTreeSet<String>,
     history: History,
     next_decision: u64,
 }
@@ -100,9 +102,16 @@ impl Memory {
             }
             Line::Outcome { at_ms, outcome, .. } => self.learn(outcome, *at_ms),
             Line::Shape {
-                change, outcome, ..
+                at_ms,
+                change,
+                outcome,
+                ..
             } => {
                 if outcome.result.in_force() {
+                    // Of memory alone, the TaskManagers' outcomes say more exactly what is in force.
+                    if change.rescales() {
+                        self.remember_shape(&outcome.job_id, change, *at_ms);
+                    }
                     let jobs = &mut self.history.jobs;
                     let past = jobs.entry(outcome.job_id.clone()).or_default();
                     past.push(change.clone());
@@ -128,19 +137,36 @@ impl Memory {
         }
     }
 
-    /// Takes the sizes of a planned shape in before it is there: the caches of its new subtasks get them with their first report.
-    pub fn expect(&mut self, job_id: &str, vertex: &VertexPlan, at_ms: u64) {
-        for memory in &vertex.memory {
-            let size = |subtask_index| OperatorSize {
-                operator: OperatorKey {
+    /// A restart of this job with another shape begins. Until it has ended, its new caches are not looked after: which sizes they
+    /// are to have is not known before.
+    pub fn begin_restart(&mut self, job_id: &str) {
+        self.restarting.insert(job_id.to_owned());
+    }
+
+    /// The restart has ended, in whatever way.
+    pub fn end_restart(&mut self, job_id: &str) {
+        self.restarting.remove(job_id);
+    }
+
+    /// Takes the sizes in that a new shape gives to the subtasks of each vertex, and forgets those of subtasks it has no more.
+    fn remember_shape(&mut self, job_id: &str, change: &ShapeChange, at_ms: u64) {
+        for vertex in change.vertices.values() {
+            for memory in &vertex.memory {
+                let key = |subtask_index| OperatorKey {
                     job_id: job_id.to_owned(),
                     operator_name: memory.operator_name.clone(),
                     subtask_index,
-                },
-                bytes: memory.to_cache_bytes,
-            };
-            let sizes: Vec<_> = (0..vertex.to_parallelism).map(size).collect();
-            self.remember(&sizes, at_ms);
+                };
+                let size = |subtask_index| OperatorSize {
+                    operator: key(subtask_index),
+                    bytes: memory.to_cache_bytes,
+                };
+                let sizes: Vec<_> = (0..vertex.to_parallelism).map(size).collect();
+                self.remember(&sizes, at_ms);
+                for gone in vertex.to_parallelism..vertex.from_parallelism {
+                    self.sizes.remove(&key(gone));
+                }
+            }
         }
     }
 
@@ -164,7 +190,7 @@ impl Memory {
     /// What has to happen to a TaskManager first, for caches not looked after yet.
     pub fn resume(&mut self, tm: &TaskManagerState, at_ms: u64) -> Resume {
         self.settle_intent(tm, at_ms);
-        let unseen = |c: &&CacheState| !self.was_seen(tm, c.id);
+        let unseen = |c: &&CacheState| !self.was_seen(tm, c.id) && !self.restarts(c);
         let sizes: BTreeMap<OperatorKey, u64> = tm
             .caches
             .iter()
@@ -194,7 +220,8 @@ impl Memory {
 
     /// The caches of this TaskManager need no further look.
     pub fn mark_seen(&mut self, tm: &TaskManagerState) {
-        let ids = tm.caches.iter().map(|c| c.id).collect();
+        let settled = |c: &&CacheState| self.was_seen(tm, c.id) || !self.restarts(c);
+        let ids = tm.caches.iter().filter(settled).map(|c| c.id).collect();
         self.seen.insert(tm.tm_id.clone(), (tm.pid, ids));
     }
 
@@ -223,6 +250,10 @@ impl Memory {
     fn was_seen(&self, tm: &TaskManagerState, id: u64) -> bool {
         let seen = self.seen.get(&tm.tm_id);
         seen.is_some_and(|(pid, ids)| *pid == tm.pid && ids.contains(&id))
+    }
+
+    fn restarts(&self, cache: &CacheState) -> bool {
+        self.restarting.contains(&cache.operator.job_id)
     }
 
     fn remember(&mut self, sizes: &[OperatorSize], seen_at_ms: u64) {

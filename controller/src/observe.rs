@@ -200,7 +200,7 @@ fn task_manager(
         window: log.window(c.id, windows.miss_ratio),
         curve: c.curve.clone(),
         miss_seconds: c.miss_seconds,
-        hit_seconds: None,
+        hit_seconds: c.hit_seconds,
         write_path: c.write_buffers.map(write_path),
     };
     TaskManagerState {

@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use weir_scaling::JobPlan;
 
 use crate::act::ActResult;
-use crate::flink::FlinkClient;
+use crate::flink::{FlinkClient, SendError};
 
 /// What became of a plan for one job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,22 @@ struct Requirement {
 struct Bounds {
     #[serde(rename = "lowerBound")]
     lower: u32,
+}
+
+/// What `GET /jobs/:id` says of a job's shape.
+#[derive(Deserialize)]
+struct JobShape {
+    state: String,
+    vertices: Vec<VertexShape>,
+}
+
+#[derive(Deserialize)]
+struct VertexShape {
+    id: String,
+    parallelism: u32,
+    status: String,
+    #[serde(rename = "slotSharingGroupId", default)]
+    slot_sharing_group: Option<String>,
 }
 
 /// How long the steps may take.
@@ -65,23 +81,23 @@ pub async fn rescale(flink: &FlinkClient, plan: &JobPlan, patience: Patience) ->
         message,
         restart_seconds,
     };
+    let refused = |error: &dyn std::fmt::Display| {
+        let message = format!("{error}; nothing was changed");
+        outcome(ActResult::Refused, message, None)
+    };
     // Up to here nothing is changed, so every fault is a refusal.
     let request = match prepare(flink, plan, patience).await {
         Ok(request) => request,
-        Err(error) => {
-            return outcome(
-                ActResult::Refused,
-                format!("{error:#}; nothing was changed"),
-                None,
-            );
-        }
+        Err(error) => return refused(&format!("{error:#}")),
     };
     let began = Instant::now();
     let path = format!("/jobs/{}/resource-requirements", plan.job_id);
-    if let Err(error) = flink.send(reqwest::Method::PUT, &path, &request).await {
-        return outcome(ActResult::Failed, format!("{error:#}"), None);
-    }
-    let mut last = String::from("nothing was read since");
+    let mut last = match flink.send(reqwest::Method::PUT, &path, &request).await {
+        Ok(_) => String::from("nothing was read since"),
+        Err(error @ SendError::Refused { .. }) => return refused(&error),
+        // Flink may have taken the request all the same: what counts is what it does.
+        Err(error @ SendError::NoAnswer { .. }) => error.to_string(),
+    };
     while began.elapsed() < patience.restart {
         tokio::time::sleep(POLL).await;
         match differing(flink, plan).await {
@@ -124,12 +140,16 @@ async fn prepare(flink: &FlinkClient, plan: &JobPlan, patience: Patience) -> any
         Ok((v.vertex_id.clone(), bounds))
     });
     let request: serde_json::Map<String, Value> = vertices.collect::<anyhow::Result<_>>()?;
+    let job: JobShape = flink.get(&format!("/jobs/{}", plan.job_id)).await?;
+    // A job that restarts for another reason would not take a checkpoint, and its slots are not what they seem.
+    ensure!(
+        job.state == "RUNNING",
+        "the job is {}, not RUNNING",
+        job.state
+    );
     let slots = flink.slots().await?;
     // Slots of this job come free with the restart; what it needs beyond them must be there now.
-    let widest = |of: fn(&weir_scaling::VertexPlan) -> u32| plan.vertices.iter().map(of).max();
-    let more = widest(|v| v.to_parallelism)
-        .unwrap_or(0)
-        .saturating_sub(widest(|v| v.from_parallelism).unwrap_or(0));
+    let more = job.slots(plan).saturating_sub(job.slots_held());
     if more > slots.free {
         bail!(
             "{more} more slots are needed and {} are free; add a TaskManager",
@@ -149,9 +169,17 @@ async fn checkpoint(flink: &FlinkClient, job_id: &str, patience: Duration) -> an
     let request = answer["request-id"].as_str();
     let request = request.context("Flink's answer names no request-id of the checkpoint")?;
     let began = Instant::now();
+    let mut last = String::new();
     while began.elapsed() < patience {
         tokio::time::sleep(POLL).await;
-        let status: Value = flink.get(&format!("{path}/{request}")).await?;
+        let status: anyhow::Result<Value> = flink.get(&format!("{path}/{request}")).await;
+        let status = match status {
+            Ok(status) => status,
+            Err(error) => {
+                last = format!(": {error:#}");
+                continue;
+            }
+        };
         if status["status"]["id"] == "COMPLETED" {
             let failure = &status["operation"]["failureCause"];
             if failure.is_null() {
@@ -162,31 +190,54 @@ async fn checkpoint(flink: &FlinkClient, job_id: &str, patience: Duration) -> an
         }
     }
     bail!(
-        "the checkpoint before the restart took longer than {} s",
+        "the checkpoint before the restart took longer than {} s{last}",
         patience.as_secs()
     )
 }
 
 /// What is not yet as planned; nothing if all is.
 async fn differing(flink: &FlinkClient, plan: &JobPlan) -> anyhow::Result<Option<String>> {
-    let job: Value = flink.get(&format!("/jobs/{}", plan.job_id)).await?;
-    if job["state"] != "RUNNING" {
-        return Ok(Some(format!("the job is {}", job["state"])));
+    let job: JobShape = flink.get(&format!("/jobs/{}", plan.job_id)).await?;
+    if job.state != "RUNNING" {
+        return Ok(Some(format!("the job is {}", job.state)));
     }
-    let vertices = job["vertices"]
-        .as_array()
-        .context("no vertices in Flink's answer")?;
     for planned in &plan.vertices {
-        let there = vertices
-            .iter()
-            .find(|v| v["id"] == planned.vertex_id.as_str());
+        let there = job.vertices.iter().find(|v| v.id == planned.vertex_id);
         let there = there.with_context(|| format!("vertex {} is gone", planned.vertex_id))?;
-        if there["parallelism"] != planned.to_parallelism || there["status"] != "RUNNING" {
+        if there.parallelism != planned.to_parallelism || there.status != "RUNNING" {
             return Ok(Some(format!(
                 "{} has {} instances and is {}, {} are wanted",
-                planned.name, there["parallelism"], there["status"], planned.to_parallelism
+                planned.name, there.parallelism, there.status, planned.to_parallelism
             )));
         }
     }
     Ok(None)
+}
+
+// === impl JobShape ===
+
+impl JobShape {
+    /// Slots it holds now.
+    fn slots_held(&self) -> u32 {
+        self.widest_of_groups(|v| v.parallelism)
+    }
+
+    /// Slots it needs as planned.
+    fn slots(&self, plan: &JobPlan) -> u32 {
+        self.widest_of_groups(|v| {
+            let planned = plan.vertex(&v.id);
+            planned.map_or(v.parallelism, |p| p.to_parallelism)
+        })
+    }
+
+    /// Vertices of one group share slots, so each group needs as many as its widest vertex.
+    fn widest_of_groups(&self, parallelism: impl Fn(&VertexShape) -> u32) -> u32 {
+        let mut widest: BTreeMap<&str, u32> = BTreeMap::new();
+        for vertex in &self.vertices {
+            let group = vertex.slot_sharing_group.as_deref().unwrap_or_default();
+            let widest = widest.entry(group).or_default();
+            *widest = parallelism(vertex).max(*widest);
+        }
+        widest.values().sum()
+    }
 }

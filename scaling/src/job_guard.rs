@@ -293,10 +293,10 @@ fn same_shape(change: &ShapeChange, plan: &JobPlan) -> bool {
         .map(|v| (v.vertex_id.as_str(), v))
         .collect();
     let bytes = |memory: &[OperatorMemory]| -> BTreeMap<String, u64> {
-        let sizes = memory
-            .iter()
-            .map(|m| (m.operator_name.clone(), m.to_cache_bytes));
-        sizes.collect()
+        let changed = memory.iter().filter(|m| m.changes());
+        changed
+            .map(|m| (m.operator_name.clone(), m.to_cache_bytes))
+            .collect()
     };
     let mut changed = change.vertices.iter().filter(|(_, c)| c.changes_shape());
     changed.all(|(id, c)| {

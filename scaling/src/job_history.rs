@@ -124,6 +124,13 @@ impl VertexChange {
 // === impl ShapeChange ===
 
 impl ShapeChange {
+    /// Whether any parallelism changed: the job was restarted.
+    #[must_use]
+    pub fn rescales(&self) -> bool {
+        let mut vertices = self.vertices.values();
+        vertices.any(|v| v.from_parallelism != v.to_parallelism)
+    }
+
     /// The change that carrying this plan out means; `observed` says what is measured of a vertex by its id.
     #[must_use]
     pub fn of(

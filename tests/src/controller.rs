@@ -1,5 +1,6 @@
 //! A running `weir run`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub struct Controller {
 pub struct ControllerOptions {
     /// Whether it may resize caches; without, it only advises.
     pub act: bool,
+    /// The text of a configuration file: a policy, limits, or whatever there is no field for here. Fields come first.
+    pub configuration: String,
     /// Append-only history; give the same file to resume.
     pub history: PathBuf,
     /// Where it listens; `None` for any free port.
@@ -44,9 +47,13 @@ impl Controller {
     ) -> Result<Self> {
         let port = options.port.map_or_else(free_port, Ok)?;
         let url = format!("http://127.0.0.1:{port}");
+        let configuration = dir.join("weir.toml");
+        fs::write(&configuration, &options.configuration)?;
         let mut command = Command::new(artefacts::weir_binary()?);
         command
             .arg("run")
+            .arg("--config")
+            .arg(&configuration)
             .args(["--flink", flink.url()])
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .args(["--interval", &format!("{}s", options.interval_seconds)])

@@ -56,6 +56,7 @@ fn advising_controller(live: &LiveJob) -> Controller {
     let dir = live.cluster.state().subdir("controller").unwrap();
     let options = ControllerOptions {
         act: false,
+        configuration: String::new(),
         history: dir.join("history.jsonl"),
         port: None,
         interval_seconds: 5,

@@ -42,6 +42,7 @@ fn the_controller_moves_memory_keeps_its_word_and_survives_its_own_death() {
     let dir = live.cluster.state().subdir("controller").unwrap();
     let controller_options = ControllerOptions {
         act: true,
+        configuration: String::new(),
         history: dir.join("history.jsonl"),
         port: Some(port),
         interval_seconds: 5,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use tokio::task::JoinHandle;
 use weir_scaling::{
-    CacheReason, JobPlan, OperatorKey, Plan, ShapeChange, Snapshot, TaskManagerPlan, Verdict,
+    CacheReason, JobPlan, OperatorKey, OperatorMemory, Plan, ShapeChange, Snapshot, TaskManagerPlan, Verdict,
     observe_job, restore,
 };
 
@@ -18,6 +18,7 @@ use crate::status::ShapeStatus;
 /// A restart under way.
 pub(super) struct Rescaling {
     decision: u64,
+    job_id: String,
     change: ShapeChange,
     task: JoinHandle<RescaleOutcome>,
 }
@@ -113,15 +114,13 @@ impl Cycle {
         for vertex in job.changes() {
             tracing::info!("decision {decision}: {vertex}");
         }
-        // The new caches are looked for from their first report on.
-        for vertex in &job.vertices {
-            self.memory.expect(&job.job_id, vertex, snapshot.at_ms);
-        }
-        let change = change_of(snapshot, plan, job);
-        let job = job.clone();
-        let task = async move { rescale(&flink, &job, Patience::default()).await };
+        self.memory.begin_restart(&job.job_id);
+        let change = change_of(snapshot, plan, &with_present_sizes(snapshot, job));
+        let planned = job.clone();
+        let task = async move { rescale(&flink, &planned, Patience::default()).await };
         self.rescaling = Some(Rescaling {
             decision,
+            job_id: job.job_id.clone(),
             change,
             task: tokio::spawn(task),
         });
@@ -137,12 +136,14 @@ impl Cycle {
         }
         let Some(Rescaling {
             decision,
+            job_id,
             change,
             task,
         }) = self.rescaling.take()
         else {
             return;
         };
+        self.memory.end_restart(&job_id);
         let outcome = match task.await {
             Ok(outcome) => outcome,
             Err(error) => {
@@ -151,7 +152,6 @@ impl Cycle {
             }
         };
         let (result, message) = (outcome.result.name(), &outcome.message);
-        let job_id = &outcome.job_id;
         match outcome.result {
             ActResult::Applied => {
                 tracing::info!("decision {decision}: job {job_id}: {result}: {message}")
@@ -215,6 +215,36 @@ impl Cycle {
         self.memory.replay(&line);
         self.record(&line);
     }
+}
+
+/// The same plan, with the size of every operator named whose vertex is to have other instances: one that the policy leaves alone
+/// keeps what its subtasks have, however many they are.
+fn with_present_sizes(snapshot: &Snapshot, plan: &JobPlan) -> JobPlan {
+    let mut plan = plan.clone();
+    for vertex in plan.vertices.iter_mut().filter(|v| v.changes_parallelism()) {
+        let mut capacities: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+        let caches = snapshot.caches().map(|(_, cache)| cache);
+        for cache in
+            caches.filter(|c| c.operator.job_id == plan.job_id && c.task_name == vertex.name)
+        {
+            let operator = cache.operator.operator_name.as_str();
+            let sizes = capacities.entry(operator).or_default();
+            sizes.push(cache.capacity_bytes);
+        }
+        for (operator, sizes) in capacities {
+            if vertex.memory.iter().any(|m| m.operator_name == operator) {
+                continue;
+            }
+            let mean = sizes.iter().sum::<u64>() / sizes.len() as u64;
+            vertex.memory.push(OperatorMemory {
+                operator_name: operator.to_owned(),
+                from_cache_bytes: Some(mean),
+                to_cache_bytes: mean,
+                to_write_buffer_bytes: None,
+            });
+        }
+    }
+    plan
 }
 
 fn change_of(snapshot: &Snapshot, plan: &Plan, job: &JobPlan) -> ShapeChange {

@@ -64,6 +64,7 @@ fn run() -> Result<()> {
     let dir = cluster.state().subdir("controller")?;
     let controller = ControllerOptions {
         act: true,
+        configuration: String::new(),
         history: dir.join("history.jsonl"),
         port: Some(controller_port),
         interval_seconds: 5,
