@@ -2,6 +2,9 @@
 //!
 //! Flink renews what its REST API tells every `metrics.fetcher.update-interval` (10 s), so a window must hold several of these.
 //! Counts are subtracted within one start of the job only: a restart begins them anew.
+//!
+//! What is read now was true at the last renewal, up to ten seconds ago. A task is busy, idle or backpressured and nothing else, so
+//! these times tell how long it really is from one renewal to the other: rates are by that clock where Flink has all three.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -57,6 +60,15 @@ pub struct CounterLog {
     vertices: BTreeMap<(String, String), VecDeque<VertexCounters>>,
 }
 
+// === impl SubtaskCounters ===
+
+impl SubtaskCounters {
+    /// Seconds since the task started, by the sum of what it did in them.
+    fn clock_seconds(&self) -> Option<f64> {
+        Some((self.busy_ms? + self.idle_ms? + self.backpressured_ms?) / 1000.0)
+    }
+}
+
 // === impl CounterLog ===
 
 impl CounterLog {
@@ -98,7 +110,7 @@ impl CounterLog {
             let (Some(first), Some(last)) = (log.front(), log.back()) else {
                 continue;
             };
-            let seconds = last.at.duration_since(first.at).as_secs_f64();
+            let seconds = seconds_between(first, last);
             vertex.window_ms = millis_of(last.at.duration_since(first.at));
             vertex.source = last.source.map(|_| source(first, last, seconds));
             let is_source = last.source.is_some();
@@ -130,6 +142,21 @@ fn continues(earlier: &VertexCounters, later: &VertexCounters) -> bool {
         && grows(|s| s.records_out)
 }
 
+/// Seconds from one look to the other, by the tasks' own clocks where they are known; 0 if nothing was renewed since.
+fn seconds_between(first: &VertexCounters, last: &VertexCounters) -> f64 {
+    let pairs = first.subtasks.iter().zip(&last.subtasks);
+    let clocks: Option<Vec<f64>> = pairs
+        .map(|(first, last)| Some(last.clock_seconds()? - first.clock_seconds()?))
+        .collect();
+    match clocks {
+        Some(clocks) if !clocks.is_empty() => {
+            let mean = clocks.iter().sum::<f64>() / clocks.len() as f64;
+            mean.max(0.0)
+        }
+        _ => last.at.duration_since(first.at).as_secs_f64(),
+    }
+}
+
 /// A difference per second; missing before there are two reports.
 fn rate(first: Option<f64>, last: Option<f64>, seconds: f64) -> Measured {
     match (first, last) {
@@ -145,6 +172,8 @@ fn subtask(
     last: &SubtaskCounters,
     seconds: f64,
 ) -> SubtaskState {
+    let clocks = last.clock_seconds().zip(first.clock_seconds());
+    let seconds = clocks.map_or(seconds, |(last, first)| (last - first).max(0.0));
     let share = |value: fn(&SubtaskCounters) -> Option<f64>| {
         rate(value(first), value(last), seconds).map(|ms_per_s| (ms_per_s / 1000.0).min(1.0))
     };
@@ -259,6 +288,38 @@ mod tests {
         );
         assert_eq!(vertex.subtasks[1].busy, Measured::of(0.5));
         assert_eq!(vertex.subtasks[1].idle, Measured::default());
+    }
+
+    #[test]
+    fn counters_that_were_renewed_at_other_moments_than_they_were_read_give_the_same_rates() {
+        let (start, keep) = (Instant::now(), Duration::from_secs(60));
+        // Read 20 s apart; what was read lies 30 s apart: 1000 records a second, and 0.6 of the time at work.
+        let look = |at: Duration, seconds: f64| {
+            let mut counters = counters(start + at, 1000.0 * seconds, 0.0);
+            for subtask in &mut counters.subtasks {
+                subtask.records_in = Some(500.0 * seconds);
+                subtask.busy_ms = Some(600.0 * seconds);
+                subtask.idle_ms = Some(300.0 * seconds);
+                subtask.backpressured_ms = Some(100.0 * seconds);
+            }
+            counters
+        };
+        let mut log = CounterLog::default();
+        log.push("j", "v", look(Duration::ZERO, 10.0), keep);
+        log.push("j", "v", look(Duration::from_secs(20), 40.0), keep);
+        let vertex = filled(&log);
+        let source = vertex.source.unwrap();
+        assert_eq!(source.target_records_per_second, Measured::of(1000.0));
+        let subtask = &vertex.subtasks[0];
+        assert_eq!(subtask.busy, Measured::of(0.6));
+        assert_eq!(subtask.records_out_per_second, Measured::of(500.0));
+        assert_eq!(vertex.window_ms, 20_000, "by the reader's clock");
+
+        let mut log = CounterLog::default();
+        log.push("j", "v", look(Duration::ZERO, 10.0), keep);
+        log.push("j", "v", look(Duration::from_secs(5), 10.0), keep);
+        let stale = Measured::Missing(Missing::OneReport);
+        assert_eq!(filled(&log).subtasks[0].busy, stale, "nothing was renewed");
     }
 
     #[test]

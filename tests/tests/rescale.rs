@@ -14,7 +14,7 @@ fn draft() {
     let env = |n: &str| std::env::var(n).unwrap();
     let cluster = Cluster::start(&options).unwrap();
     let job = NexmarkJob {
-        queries: vec![query],
+        queries: query.split(",").collect(),
         rate: env("HIGH").parse().unwrap(),
         events: 0,
         parallelism: 1,
@@ -43,14 +43,40 @@ fn draft() {
         let Ok(s) = c.status() else { continue };
         println!("--- {:?}", start.elapsed());
         for v in s["jobs"][0]["vertices"].as_array().into_iter().flatten() {
-            println!("  {} p{} {} src {} sub {}", v["name"].as_str().unwrap().chars().take(50).collect::<String>(), v["parallelism"], v["window_ms"], v["source"], v["subtasks"]);
+            println!(
+                "  {} p{} {} src {} sub {}",
+                v["name"]
+                    .as_str()
+                    .unwrap()
+                    .chars()
+                    .take(50)
+                    .collect::<String>(),
+                v["parallelism"],
+                v["window_ms"],
+                v["source"],
+                v["subtasks"]
+            );
         }
         let now = format!("{:#}", s["shapes"]);
-        if now != last { println!("{now}"); last = now; }
+        if now != last {
+            println!("{now}");
+            last = now;
+        }
     }
-    println!("{}", std::fs::read_to_string(dir.join(format!("controller-{}.log", c.url().rsplit(':').next().unwrap()))).unwrap());
+    println!(
+        "{}",
+        std::fs::read_to_string(dir.join(format!(
+            "controller-{}.log",
+            c.url().rsplit(':').next().unwrap()
+        )))
+        .unwrap()
+    );
     std::fs::copy(dir.join("history.jsonl"), "/tmp/scale-live-history.jsonl").ok();
     let jm = cluster.job_manager().log().unwrap();
-    for l in jm.lines().filter(|l| l.contains("daptive") || l.contains("esource") || l.contains("ERROR") || l.contains("WARN")) { println!("JM {l}"); }
+    for l in jm.lines().filter(|l| {
+        l.contains("daptive") || l.contains("esource") || l.contains("ERROR") || l.contains("WARN")
+    }) {
+        println!("JM {l}");
+    }
     let _ = id;
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use tokio::task::JoinHandle;
 use weir_scaling::{
-    CacheReason, JobPlan, OperatorKey, OperatorMemory, Plan, ShapeChange, Snapshot, TaskManagerPlan, Verdict,
-    observe_job, restore,
+    CacheReason, JobPlan, OperatorKey, OperatorMemory, Plan, ShapeChange, Snapshot,
+    TaskManagerPlan, Verdict, observe_job, restore,
 };
 
 use super::Cycle;

@@ -1,6 +1,8 @@
 //! A stand-in for an agent, for faults that a real one cannot be made to show, and the `weir` program as a child process.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod flink;
+
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
