@@ -196,6 +196,12 @@ impl FlinkRest {
             .sum())
     }
 
+    /// Number of the checkpoint that the job last started from; `None` if it started with nothing.
+    pub fn restored_checkpoint(&self, id: &str) -> Result<Option<u64>> {
+        let answer: Value = self.get(&format!("/jobs/{id}/checkpoints"))?;
+        Ok(answer["latest"]["restored"]["id"].as_u64())
+    }
+
     /// Why the job failed, as the web page shows it; empty if it did not.
     pub fn root_exception(&self, id: &str) -> Result<String> {
         let answer: Value = self.get(&format!("/jobs/{id}/exceptions"))?;

@@ -10,6 +10,7 @@
 //! | [`agent`], [`window`] | the agent's HTTP interface, and exact rates between two of its reports |
 //! | [`controller`], [`prometheus`] | `weir run` and a Prometheus server |
 //! | [`browser`] | a page as a real browser renders it |
+//! | [`predictions`] | what a controller had promised, beside what is measured |
 //! | [`dashboards`] | the queries of Grafana's dashboards |
 //! | [`wait`], [`ports`] | polling with a deadline; free ports on loopback |
 #![forbid(unsafe_code)]
@@ -25,6 +26,7 @@ pub mod flink_rest;
 pub mod live_job;
 pub mod nexmark;
 pub mod ports;
+pub mod predictions;
 pub mod process;
 pub mod prometheus;
 pub mod ssh_hosts;

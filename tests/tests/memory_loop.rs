@@ -12,7 +12,7 @@ use weir_testbed::controller::ControllerOptions;
 use weir_testbed::nexmark::STEADY_RATE;
 use weir_testbed::{
     Agent, ClusterOptions, Controller, LiveJob, NexmarkJob, Prometheus, RenderedPage, dashboards,
-    ports, wait,
+    ports, predictions, wait,
 };
 
 /// Lookups have to outgrow the caches before sizes matter, and a prediction needs a job whose next minute is like its last.
@@ -65,7 +65,10 @@ fn the_controller_moves_memory_keeps_its_word_and_survives_its_own_death() {
     let moved = live.agent.report().unwrap();
     assert_ne!(sizes(&moved), before, "memory has moved");
     assert!(moved.budget.allocated_bytes <= moved.budget.cache_bytes);
-    keeps_its_word(&live.agent, &controller_options.history);
+    let history = predictions::history(&controller_options.history).unwrap();
+    let decision = predictions::last_acting(&history).unwrap();
+    let worst = predictions::worst_error(&live.agent, decision).unwrap();
+    assert!(worst <= 0.03, "a prediction was {worst} off");
 
     // Dead for half a minute and more by now.
     let while_dead = live.agent.report().unwrap();
@@ -120,48 +123,9 @@ fn starve_the_hungriest(agent: &Agent) {
     agent.resize(&shares).unwrap();
 }
 
-/// What the last plan had predicted for every cache it changed is what is measured once the caches have settled.
-fn keeps_its_word(agent: &Agent, history: &Path) {
-    std::thread::sleep(Duration::from_secs(20));
-    let window = agent.observe(Duration::from_secs(30)).unwrap();
-    let decision = lines(history)
-        .into_iter()
-        .rfind(|line| line["kind"] == "decision" && line["acting"] == true)
-        .unwrap();
-    let caches = decision["plan"]["task_managers"][0]["caches"]
-        .as_array()
-        .unwrap();
-    let changed = || caches.iter().filter(|c| c["from_bytes"] != c["to_bytes"]);
-    assert!(changed().count() > 0, "{decision}");
-    let mut worst = 0.0_f64;
-    for cache in changed() {
-        let id = CacheId(cache["id"].as_u64().unwrap());
-        let predicted = cache["after"]["value"].as_f64().unwrap();
-        let window = window.cache(id).unwrap();
-        let measured = window.miss_ratio().unwrap();
-        println!(
-            "{}: {} to {} KiB, miss ratio before {:.2} %, predicted {:.2} %, measured {:.2} % at {:.0} lookups/s; the curve now says {:.2} %",
-            window.name(),
-            cache["from_bytes"].as_u64().unwrap() >> 10,
-            cache["to_bytes"].as_u64().unwrap() >> 10,
-            100.0 * cache["before"]["value"].as_f64().unwrap(),
-            100.0 * predicted,
-            100.0 * measured,
-            window.lookups_per_second(),
-            100.0
-                * window
-                    .after
-                    .predicted_miss_ratio(window.after.capacity_bytes)
-                    .unwrap(),
-        );
-        worst = worst.max((predicted - measured).abs());
-    }
-    assert!(worst <= 0.03, "a prediction was {worst} off");
-}
-
 /// The sizes of the first decision that put remembered ones in force.
 fn restored_sizes(history: &Path) -> Sizes {
-    let all = lines(history);
+    let all = predictions::history(history).unwrap();
     let last_start = all.iter().rposition(|l| l["kind"] == "started").unwrap();
     let decision = all[last_start..]
         .iter()
@@ -215,13 +179,6 @@ fn every_panel_has_data(prometheus: &Prometheus, flink_processes: usize) {
         }
     }
     println!("{asked} queries of the dashboards have data");
-}
-
-fn lines(history: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(history).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
 }
 
 fn wait_for_counter(controller: &Controller, name: &str, deadline: Duration) {
