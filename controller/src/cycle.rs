@@ -44,7 +44,8 @@ pub struct Cycle {
     slots_by_tm: BTreeMap<String, u32>,
     restart_seconds: BTreeMap<String, f64>,
     rescaling: Option<shape::Rescaling>,
-    last_rescales: BTreeMap<String, RescaleOutcome>,
+    /// When the last attempt of each job ended, and how.
+    last_rescales: BTreeMap<String, (u64, RescaleOutcome)>,
     jobs_read: Option<Instant>,
     flink_error: Option<String>,
     pending: BTreeMap<String, PendingEffect>,
@@ -122,8 +123,8 @@ impl Cycle {
         self.memory.observe(&snapshot);
         self.judge(&snapshot);
         let plan = self.decide(&snapshot);
-        self.act(&snapshot, &plan).await;
-        self.act_on_jobs(&snapshot, &plan).await;
+        let decision = self.act(&snapshot, &plan).await;
+        self.act_on_jobs(&snapshot, &plan, decision).await;
         self.counters.cycles += 1;
         self.publish(&snapshot, &plan);
         self.shared.metrics.observe_cycle(began.elapsed());

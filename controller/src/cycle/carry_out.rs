@@ -11,8 +11,9 @@ use crate::history::Line;
 use crate::status::{ActStatus, ChangeStatus};
 
 impl Cycle {
-    /// Writes the plan down, carries it out where that is allowed, and writes down what came of it.
-    pub(super) async fn act(&mut self, snapshot: &Snapshot, plan: &Plan) {
+    /// Writes the plan down, carries it out where that is allowed, and writes down what came of it. Its number, if it was new or acted
+    /// and is on disk.
+    pub(super) async fn act(&mut self, snapshot: &Snapshot, plan: &Plan) -> Option<u64> {
         let changing = |p: &&TaskManagerPlan| p.verdict.changes_sizes();
         let (changing, holding): (Vec<_>, Vec<_>) = plan.task_managers.iter().partition(changing);
         for held in holding {
@@ -26,30 +27,10 @@ impl Cycle {
         let mut decision = None;
         if acting || self.recorded != digest {
             self.recorded = digest;
-            let number = self.memory.number_decision();
-            for tm in &plan.task_managers {
-                tracing::info!("decision {number}: {tm}");
-                for change in tm.changes() {
-                    tracing::info!("decision {number}: {change}");
-                }
+            decision = self.write_down(snapshot, plan, acting);
+            if decision.is_none() && acting {
+                return None; // What is not written down cannot be resumed.
             }
-            for job in &plan.jobs {
-                tracing::info!("decision {number}: {job}");
-                for change in job.changes() {
-                    tracing::info!("decision {number}: {change}");
-                }
-            }
-            let line = Line::Decision {
-                at_ms: snapshot.at_ms,
-                decision: number,
-                acting,
-                snapshot: snapshot.clone(),
-                plan: plan.clone(),
-            };
-            if !self.record(&line) && acting {
-                return; // What is not written down cannot be resumed.
-            }
-            decision = Some(number);
         }
         if !acting {
             for tm in changing {
@@ -63,7 +44,7 @@ impl Cycle {
                     snapshot.at_ms,
                 );
             }
-            return;
+            return decision;
         }
         let mut acts = JoinSet::new();
         for tm in changing {
@@ -94,6 +75,37 @@ impl Cycle {
             let number = decision.unwrap_or_default();
             self.settle(number, tm.verdict.name(), Some(&tm), outcome, now_ms());
         }
+        decision
+    }
+
+    /// Says a plan in the log and puts it into the history; its number, if it is on disk.
+    pub(super) fn write_down(
+        &mut self,
+        snapshot: &Snapshot,
+        plan: &Plan,
+        acting: bool,
+    ) -> Option<u64> {
+        let number = self.memory.number_decision();
+        for tm in &plan.task_managers {
+            tracing::info!("decision {number}: {tm}");
+            for change in tm.changes() {
+                tracing::info!("decision {number}: {change}");
+            }
+        }
+        for job in &plan.jobs {
+            tracing::info!("decision {number}: {job}");
+            for change in job.changes() {
+                tracing::info!("decision {number}: {change}");
+            }
+        }
+        let line = Line::Decision {
+            at_ms: snapshot.at_ms,
+            decision: number,
+            acting,
+            snapshot: snapshot.clone(),
+            plan: plan.clone(),
+        };
+        self.record(&line).then_some(number)
     }
 
     /// Learns from an outcome, writes it down and shows it.

@@ -63,14 +63,24 @@ impl Cycle {
     }
 
     /// Carries the shapes out, or says why not; takes in what came of a restart that was under way.
-    pub(super) async fn act_on_jobs(&mut self, snapshot: &Snapshot, plan: &Plan) {
-        self.settle_rescaling(snapshot.at_ms).await;
+    /// `decision` is the number under which the plan was written down, if it was.
+    pub(super) async fn act_on_jobs(
+        &mut self,
+        snapshot: &Snapshot,
+        plan: &Plan,
+        decision: Option<u64>,
+    ) {
+        if self.settle_rescaling(snapshot.at_ms).await {
+            // This plan is for the job as it was before; the next cycle asks Flink anew.
+            self.jobs_read = None;
+            return;
+        }
         for job in &plan.jobs {
             if !job.verdict.changes() {
                 let metrics = &self.shared.metrics;
                 metrics.count_decision(&plan.policy, "hold", job.verdict.name());
             } else if job.rescales() {
-                self.begin_rescaling(snapshot, plan, job);
+                self.begin_rescaling(snapshot, plan, job, decision);
             } else {
                 self.note_resized(snapshot, plan, job);
             }
@@ -79,41 +89,51 @@ impl Cycle {
 
     /// What is shown of the jobs' shapes.
     pub(super) fn shapes(&self, plan: &Plan) -> Vec<ShapeStatus> {
+        let last_rescale = |job_id: &str| {
+            let last = self.last_rescales.get(job_id);
+            last.map(|(_, outcome)| outcome.clone())
+        };
         let shape = |job: &JobPlan| ShapeStatus {
             job_id: job.job_id.clone(),
             verdict: job.verdict.name().to_owned(),
             sentence: job.to_string(),
             vertices: job.vertices.iter().map(ToString::to_string).collect(),
             rejected: job.rejected.iter().map(ToString::to_string).collect(),
-            last_rescale: self.last_rescales.get(&job.job_id).cloned(),
+            last_rescale: last_rescale(&job.job_id),
         };
         plan.jobs.iter().map(shape).collect()
     }
 
-    fn begin_rescaling(&mut self, snapshot: &Snapshot, plan: &Plan, job: &JobPlan) {
+    fn begin_rescaling(
+        &mut self,
+        snapshot: &Snapshot,
+        plan: &Plan,
+        job: &JobPlan,
+        decision: Option<u64>,
+    ) {
         let metrics = &self.shared.metrics;
         if !self.settings.may_rescale() {
             metrics.count_decision(&plan.policy, job.verdict.name(), ActResult::Advised.name());
             return;
         }
+        // What Flink has just declined it declines again, and every attempt takes a checkpoint.
+        let declined = self.last_rescales.get(&job.job_id);
+        let declined = declined.filter(|(_, last)| !last.result.in_force());
+        let cooldown_ms = self.settings.job_limits.cooldown_ms;
+        if declined.is_some_and(|(at, _)| snapshot.at_ms.saturating_sub(*at) < cooldown_ms) {
+            return;
+        }
         let Some(flink) = self.flink.clone().filter(|_| self.rescaling.is_none()) else {
             return;
         };
-        let decision = self.memory.number_decision();
-        let line = Line::Decision {
-            at_ms: snapshot.at_ms,
-            decision,
-            acting: false, // No sizes are sent to agents by it.
-            snapshot: snapshot.clone(),
-            plan: plan.clone(),
+        // A wish that had to wait was written down when it came up; what is carried out is written down as it is now.
+        let decision = match decision {
+            Some(decision) => decision,
+            None => match self.write_down(snapshot, plan, false) {
+                Some(decision) => decision,
+                None => return, // What is not written down cannot be explained.
+            },
         };
-        if !self.record(&line) {
-            return; // What is not written down cannot be explained.
-        }
-        tracing::info!("decision {decision}: {job}");
-        for vertex in job.changes() {
-            tracing::info!("decision {decision}: {vertex}");
-        }
         self.memory.begin_restart(&job.job_id);
         let change = change_of(snapshot, plan, &with_present_sizes(snapshot, job));
         let planned = job.clone();
@@ -126,13 +146,14 @@ impl Cycle {
         });
     }
 
-    async fn settle_rescaling(&mut self, at_ms: u64) {
+    /// Whether a restart has ended.
+    async fn settle_rescaling(&mut self, at_ms: u64) -> bool {
         if !self
             .rescaling
             .as_ref()
             .is_some_and(|r| r.task.is_finished())
         {
-            return;
+            return false;
         }
         let Some(Rescaling {
             decision,
@@ -141,14 +162,14 @@ impl Cycle {
             task,
         }) = self.rescaling.take()
         else {
-            return;
+            return false;
         };
         self.memory.end_restart(&job_id);
         let outcome = match task.await {
             Ok(outcome) => outcome,
             Err(error) => {
                 tracing::error!("a restart did not end as it should: {error}");
-                return;
+                return true;
             }
         };
         let (result, message) = (outcome.result.name(), &outcome.message);
@@ -164,8 +185,9 @@ impl Cycle {
         if let Some(seconds) = outcome.restart_seconds {
             self.restart_seconds.insert(job_id.clone(), seconds);
         }
-        self.last_rescales.insert(job_id.clone(), outcome.clone());
+        self.last_rescales.insert(job_id, (at_ms, outcome.clone()));
         self.note_shape(at_ms, decision, change, outcome);
+        true
     }
 
     /// Notes a change of memory alone once the TaskManagers have it in force.
