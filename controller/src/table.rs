@@ -9,7 +9,7 @@ use weir_scaling::{
     Bytes, CacheReason, JobPlan, Percent, Plan, PredictedRatio, Seconds, TaskManagerPlan,
 };
 
-use crate::status::{AgentStatus, CacheStatus, Status};
+use crate::status::{AgentStatus, CacheStatus, ShapeStatus, Status};
 
 /// What stands for a value that is not known.
 const UNKNOWN: &str = "-";
@@ -24,6 +24,10 @@ pub fn status(status: &Status) -> String {
             "job {} ({}): {}, restarts {restarts}\n",
             job.name, job.job_id, job.state
         ));
+        let shapes = status.shapes.iter().filter(|s| s.job_id == job.job_id);
+        for shape in shapes {
+            text.push_str(&of_shape(shape));
+        }
     }
     if let Some(error) = &status.flink_error {
         text.push_str(&format!("Flink: {error}\n"));
@@ -34,6 +38,19 @@ pub fn status(status: &Status) -> String {
     for agent in &status.agents {
         text.push('\n');
         text.push_str(&of_agent(agent, status.taken_at_ms));
+    }
+    text
+}
+
+/// What was decided about a job, and what became of the last restart.
+fn of_shape(shape: &ShapeStatus) -> String {
+    let mut text = format!("  {}\n", shape.sentence);
+    for vertex in &shape.vertices {
+        text.push_str(&format!("    {vertex}\n"));
+    }
+    if let Some(last) = &shape.last_rescale {
+        let (result, message) = (last.result.name(), &last.message);
+        text.push_str(&format!("  last restart: {result}: {message}\n"));
     }
     text
 }

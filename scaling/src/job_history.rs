@@ -97,17 +97,19 @@ impl VertexChange {
     }
 
     /// Realised over predicted rate, once both are known, of a vertex that lost by the change or was made smaller. A vertex that
-    /// gained, if only less than predicted, is better off than before.
+    /// gained, if only less than predicted, is better off than before. Where the guard cut the plan and no prediction is left, a
+    /// vertex that was not made smaller has to do what it did before.
     pub(crate) fn realised(&self) -> Option<f64> {
         let after = self.after.true_rate.known()?;
-        let predicted = self.predicted.filter(|_| self.changes_shape())?;
+        let before = self.before.true_rate.known();
         let smaller = self.to_parallelism < self.from_parallelism;
-        let lost = self
-            .before
-            .true_rate
-            .known()
-            .is_some_and(|before| after < before);
-        (smaller || lost).then(|| after / predicted.value.max(f64::MIN_POSITIVE))
+        let expected = match self.predicted {
+            Some(predicted) => predicted.value,
+            None => before.filter(|_| !smaller)?,
+        };
+        let lost = before.is_some_and(|before| after < before);
+        let judged = self.changes_shape() && (smaller || lost);
+        judged.then(|| after / expected.max(f64::MIN_POSITIVE))
     }
 
     /// Whether it was a step up in memory, for a reason of Justin's.

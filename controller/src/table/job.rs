@@ -1,5 +1,7 @@
 //! Plans for jobs as text, one policy or all side by side.
 
+use std::collections::BTreeMap;
+
 use weir_scaling::{Bytes, JobPlan, Plan, VertexPlan};
 
 use super::{UNKNOWN, new_table, render};
@@ -38,11 +40,11 @@ pub fn job(plan: &JobPlan) -> String {
 /// The plans of several policies for the jobs they know, vertex by vertex.
 #[must_use]
 pub fn side_by_side(plans: &[Plan]) -> String {
-    let Some(first) = plans.first() else {
-        return String::new();
-    };
+    // A policy that decides on memory alone has no plan for jobs.
+    let all = plans.iter().flat_map(|p| &p.jobs);
+    let jobs: BTreeMap<&str, &JobPlan> = all.map(|job| (job.job_id.as_str(), job)).collect();
     let mut text = String::new();
-    for job in &first.jobs {
+    for job in jobs.into_values() {
         let mut header = vec!["vertex"];
         header.extend(plans.iter().map(|p| p.policy.as_str()));
         let mut table = new_table(&header);
