@@ -1,7 +1,7 @@
 //! Carries a plan out, and makes sure that it took effect.
 
 use serde::{Deserialize, Serialize};
-use weir_protocol::{Allocation, CacheCapacity, CacheId, RefusalKind, Report};
+use weir_protocol::{Allocation, CacheCapacity, CacheId, RefusalKind, Report, WriteBufferCapacity};
 use weir_scaling::{OperatorKey, TaskManagerPlan};
 
 use crate::agent_client::{AgentClient, AgentError};
@@ -96,12 +96,19 @@ pub async fn apply(
 ) -> (Outcome, Option<Report>) {
     let allocation = Allocation {
         generation: plan.generation + 1,
-        write_buffers: Vec::new(),
         caches: plan
             .changes()
             .map(|c| CacheCapacity {
                 id: CacheId(c.id),
                 capacity_bytes: c.to_bytes,
+            })
+            .collect(),
+        write_buffers: plan
+            .write_buffers
+            .iter()
+            .map(|w| WriteBufferCapacity {
+                cache: CacheId(w.cache_id),
+                capacity_bytes: w.to_bytes,
             })
             .collect(),
     };
@@ -134,19 +141,32 @@ fn verified(plan: &TaskManagerPlan, asked: &Allocation, report: &Report) -> Outc
     let differing = asked
         .caches
         .iter()
-        .find(|c| in_force(c.id) != Some(c.capacity_bytes));
+        .find(|c| in_force(c.id) != Some(c.capacity_bytes))
+        .map(|c| ("cache", c.id, c.capacity_bytes, in_force(c.id)));
+    let buffers_in_force = |id: CacheId| {
+        let cache = report.caches.iter().find(|c| c.id == id);
+        cache
+            .and_then(|c| c.write_buffers)
+            .map(|w| w.capacity_bytes)
+    };
+    let buffers = asked.write_buffers.iter();
+    let mut buffers = buffers.map(|w| (w.cache, w.capacity_bytes, buffers_in_force(w.cache)));
+    let differing = differing.or_else(|| {
+        let (id, bytes, found) = buffers.find(|(_, bytes, found)| *found != Some(*bytes))?;
+        Some(("write buffers of cache", id, bytes, found))
+    });
     let (result, message) = match differing {
         None => (
             ActResult::Applied,
             format!("generation {} is in force", report.generation),
         ),
-        Some(c) => {
-            let found = in_force(c.id).map_or("no such cache any more".to_owned(), |b| {
+        Some((what, id, bytes, found)) => {
+            let found = found.map_or("no such cache any more".to_owned(), |b| {
                 format!("{b} bytes in force")
             });
             let message = format!(
-                "cache {}: asked for {} bytes, read back {found}, generation {} (asked as {})",
-                c.id, c.capacity_bytes, report.generation, asked.generation
+                "{what} {id}: asked for {bytes} bytes, read back {found}, generation {} (asked as {})",
+                report.generation, asked.generation
             );
             (ActResult::Failed, message)
         }

@@ -3,6 +3,7 @@
 mod carry_out;
 mod publish;
 mod shape;
+mod write_buffers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

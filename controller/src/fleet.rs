@@ -80,6 +80,14 @@ impl Fleet {
         self.agents.values()
     }
 
+    /// The newest report of the agent that [`Self::url_of`] names.
+    #[must_use]
+    pub fn report_of(&self, tm_id: &str) -> Option<&Report> {
+        let url = self.url_of(tm_id)?;
+        let agent = self.agents().find(|a| a.url == url)?;
+        agent.log.newest()
+    }
+
     /// URL under which a TaskManager was heard last.
     #[must_use]
     pub fn url_of(&self, tm_id: &str) -> Option<String> {

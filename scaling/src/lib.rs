@@ -62,7 +62,9 @@ pub use job_reason::{JobVerdict, VertexReason};
 pub use justin::{JustinPolicy, JustinVariant, MemoryLevels};
 pub use measured::{Measured, Missing};
 pub use model::Models;
-pub use plan::{Alternative, AlternativeKind, CachePlan, Effect, Plan, TaskManagerPlan};
+pub use plan::{
+    Alternative, AlternativeKind, CachePlan, Effect, Plan, TaskManagerPlan, WriteBufferPlan,
+};
 pub use policies::{POLICY_NAMES, policy_by_name};
 pub use policy::{Policy, StaticPolicy};
 pub use quantity::{Bytes, Percent, Seconds};

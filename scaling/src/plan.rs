@@ -34,6 +34,9 @@ pub struct TaskManagerPlan {
     pub effect: Option<Effect>,
     /// By cache id; every cache of the TaskManager is named.
     pub caches: Vec<CachePlan>,
+    /// Write buffer managers whose size changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub write_buffers: Vec<WriteBufferPlan>,
     /// What else was considered.
     pub rejected: Vec<Alternative>,
 }
@@ -59,6 +62,19 @@ pub struct CachePlan {
     pub misses_saved_per_second: Option<f64>,
     /// Why.
     pub reason: CacheReason,
+}
+
+/// A decision about one write buffer manager, which several operators of a slot may share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriteBufferPlan {
+    /// A cache whose operator writes through it: the name under which the agent is asked.
+    pub cache_id: u64,
+    /// Whose cache that is.
+    pub operator: OperatorKey,
+    /// Capacity in force.
+    pub from_bytes: u64,
+    /// Capacity to be.
+    pub to_bytes: u64,
 }
 
 /// Predicted effect of an allocation, all caches with data together.
@@ -138,6 +154,7 @@ impl TaskManagerPlan {
             verdict,
             effect: None,
             caches,
+            write_buffers: Vec::new(),
             rejected: Vec::new(),
         }
     }
@@ -147,6 +164,7 @@ impl TaskManagerPlan {
     pub fn withheld(mut self, verdict: Verdict) -> Self {
         self.verdict = verdict;
         self.rejected.clear();
+        self.write_buffers.clear();
         for cache in self.caches.iter_mut().filter(|c| c.changes_size()) {
             let wanted_bytes = cache.to_bytes;
             cache.to_bytes = cache.from_bytes;
@@ -165,7 +183,7 @@ impl TaskManagerPlan {
     /// Whether any size changes.
     #[must_use]
     pub fn moves(&self) -> bool {
-        self.caches.iter().any(CachePlan::changes_size)
+        !self.write_buffers.is_empty() || self.caches.iter().any(CachePlan::changes_size)
     }
 
     /// Sum of the planned capacities.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     Alternative, AlternativeKind, Bytes, CachePlan, CacheReason, Effect, Objective, Percent,
-    TaskManagerPlan, Verdict,
+    TaskManagerPlan, Verdict, WriteBufferPlan,
 };
 
 impl fmt::Display for TaskManagerPlan {
@@ -14,6 +14,17 @@ impl fmt::Display for TaskManagerPlan {
             write!(f, ": {effect}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for WriteBufferPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (from, to) = (Bytes(self.from_bytes), Bytes(self.to_bytes));
+        write!(
+            f,
+            "the write buffers of {} go from {from} to {to}",
+            self.operator
+        )
     }
 }
 

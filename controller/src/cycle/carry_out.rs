@@ -91,6 +91,9 @@ impl Cycle {
             for change in tm.changes() {
                 tracing::info!("decision {number}: {change}");
             }
+            for change in &tm.write_buffers {
+                tracing::info!("decision {number}: {change}");
+            }
         }
         for job in &plan.jobs {
             tracing::info!("decision {number}: {job}");
@@ -190,6 +193,8 @@ fn digest(plan: &TaskManagerPlan) -> String {
         let sign = if c.to_bytes > c.from_bytes { '+' } else { '-' };
         format!(" {sign}{}", c.id)
     });
-    let moves: String = moves.collect();
+    let buffers = plan.write_buffers.iter();
+    let buffers = buffers.map(|w| format!(" {} of {}", w.to_bytes, w.cache_id));
+    let moves: String = moves.chain(buffers).collect();
     format!("{} {}{moves}", plan.tm_id, plan.verdict.name())
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use tokio::task::JoinHandle;
 use weir_scaling::{
-    CacheReason, JobPlan, OperatorKey, OperatorMemory, Plan, ShapeChange, Snapshot,
-    TaskManagerPlan, Verdict, observe_job, restore,
+    CachePlan, CacheReason, JobPlan, OperatorKey, OperatorMemory, Plan, ShapeChange, Snapshot,
+    TaskManagerPlan, TaskManagerState, Verdict, observe_job, restore,
 };
 
 use super::Cycle;
+use super::write_buffers::{self, Managers};
 use crate::act::ActResult;
 use crate::history::Line;
 use crate::rescale::{Patience, RescaleOutcome, rescale};
@@ -25,40 +26,50 @@ pub(super) struct Rescaling {
 
 impl Cycle {
     /// Turns changes of memory alone into plans for the TaskManagers that hold the caches; what a TaskManager cannot give whole
-    /// it gives in proportion.
+    /// it gives in proportion. Write buffers come first: what they give up or take is the caches' budget.
     pub(super) fn spread_memory(&self, snapshot: &Snapshot, plan: &mut Plan) {
         let jobs = plan
             .jobs
             .iter()
             .filter(|j| j.verdict.changes() && !j.rescales());
-        let mut wanted: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        let mut wanted: BTreeMap<(&str, &str), &OperatorMemory> = BTreeMap::new();
         for job in jobs {
             for memory in job.changes().flat_map(|v| &v.memory) {
                 let operator = (job.job_id.as_str(), memory.operator_name.as_str());
-                wanted.insert(operator, memory.to_cache_bytes);
+                wanted.insert(operator, memory);
             }
         }
         if wanted.is_empty() {
             return;
         }
-        for tm in snapshot
-            .task_managers
-            .iter()
-            .filter(|tm| tm.unmanaged.is_none())
-        {
+        let wish = |operator: &OperatorKey| {
+            let key = (operator.job_id.as_str(), operator.operator_name.as_str());
+            wanted.get(&key).copied()
+        };
+        let mut sized = Vec::new();
+        let managed = snapshot.task_managers.iter();
+        for tm in managed.filter(|tm| tm.unmanaged.is_none()) {
             let sizes: BTreeMap<OperatorKey, u64> = tm
                 .caches
                 .iter()
-                .filter_map(|c| {
-                    let operator = &c.operator;
-                    let key = (operator.job_id.as_str(), operator.operator_name.as_str());
-                    Some((operator.clone(), *wanted.get(&key)?))
-                })
+                .filter_map(|c| Some((c.operator.clone(), wish(&c.operator)?.to_cache_bytes)))
                 .collect();
-            if let Some(sized) = restore(tm, &sizes) {
-                plan.task_managers.retain(|p| p.tm_id != tm.tm_id);
-                plan.task_managers.push(resizing(sized));
-            }
+            let buffers = |operator: &OperatorKey| wish(operator)?.to_write_buffer_bytes;
+            let managers = {
+                let fleet = self.shared.fleet.lock();
+                let report = fleet.report_of(&tm.tm_id);
+                report.map(|report| write_buffers::managers(report, buffers))
+            };
+            let moved = managers.filter(|m| !m.plans.is_empty());
+            let sized_tm = match moved {
+                None => restore(tm, &sizes),
+                Some(managers) => with_managers(tm, &sizes, managers),
+            };
+            sized.extend(sized_tm.map(resizing));
+        }
+        for tm in sized {
+            plan.task_managers.retain(|p| p.tm_id != tm.tm_id);
+            plan.task_managers.push(tm);
         }
     }
 
@@ -192,9 +203,8 @@ impl Cycle {
 
     /// Notes a change of memory alone once the TaskManagers have it in force.
     fn note_resized(&mut self, snapshot: &Snapshot, plan: &Plan, job: &JobPlan) {
-        let holds = |tm: &&weir_scaling::TaskManagerState| {
-            tm.caches.iter().any(|c| c.operator.job_id == job.job_id)
-        };
+        let holds =
+            |tm: &&TaskManagerState| tm.caches.iter().any(|c| c.operator.job_id == job.job_id);
         let acts = snapshot
             .task_managers
             .iter()
@@ -277,6 +287,24 @@ fn change_of(snapshot: &Snapshot, plan: &Plan, job: &JobPlan) -> ShapeChange {
     ShapeChange::of(snapshot.at_ms, &plan.policy, job, |id| {
         observed.get(id).cloned().unwrap_or_default()
     })
+}
+
+/// Sizes of caches in the budget that write buffers leave them; nothing if what stays as it is does not fit in there.
+fn with_managers(
+    tm: &TaskManagerState,
+    sizes: &BTreeMap<OperatorKey, u64>,
+    managers: Managers,
+) -> Option<TaskManagerPlan> {
+    let mut tm = tm.clone();
+    tm.budget.cache_bytes = managers.cache_budget_bytes;
+    let keep = || {
+        let caches = tm.caches.iter();
+        let kept = caches.map(|c| CachePlan::keep(c, CacheReason::Stays));
+        TaskManagerPlan::new(&tm, Verdict::Resize, kept.collect())
+    };
+    let mut plan = restore(&tm, sizes).unwrap_or_else(keep);
+    plan.write_buffers = managers.plans;
+    (plan.planned_bytes() <= plan.budget_bytes).then_some(plan)
 }
 
 /// A plan made by [`restore`] for sizes that are new.
