@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use tokio::task::JoinHandle;
 use weir_scaling::{
-    CachePlan, CacheReason, JobPlan, OperatorKey, OperatorMemory, Plan, ShapeChange, Snapshot,
+    CacheReason, JobPlan, OperatorKey, OperatorMemory, Plan, ShapeChange, Snapshot,
     TaskManagerPlan, TaskManagerState, Verdict, observe_job, restore,
 };
 
 use super::Cycle;
-use super::write_buffers::{self, Managers};
+use super::write_buffers::managers;
 use crate::act::ActResult;
 use crate::history::Line;
 use crate::rescale::{Patience, RescaleOutcome, rescale};
@@ -55,15 +55,15 @@ impl Cycle {
                 .filter_map(|c| Some((c.operator.clone(), wish(&c.operator)?.to_cache_bytes)))
                 .collect();
             let buffers = |operator: &OperatorKey| wish(operator)?.to_write_buffer_bytes;
-            let managers = {
+            let moved = {
                 let fleet = self.shared.fleet.lock();
                 let report = fleet.report_of(&tm.tm_id);
-                report.map(|report| write_buffers::managers(report, buffers))
+                report.map(|report| managers(report, buffers))
             };
-            let moved = managers.filter(|m| !m.plans.is_empty());
+            let moved = moved.filter(|m| !m.plans.is_empty());
             let sized_tm = match moved {
                 None => restore(tm, &sizes),
-                Some(managers) => with_managers(tm, &sizes, managers),
+                Some(managers) => managers.beside_caches(tm, &sizes),
             };
             sized.extend(sized_tm.map(resizing));
         }
@@ -287,24 +287,6 @@ fn change_of(snapshot: &Snapshot, plan: &Plan, job: &JobPlan) -> ShapeChange {
     ShapeChange::of(snapshot.at_ms, &plan.policy, job, |id| {
         observed.get(id).cloned().unwrap_or_default()
     })
-}
-
-/// Sizes of caches in the budget that write buffers leave them; nothing if what stays as it is does not fit in there.
-fn with_managers(
-    tm: &TaskManagerState,
-    sizes: &BTreeMap<OperatorKey, u64>,
-    managers: Managers,
-) -> Option<TaskManagerPlan> {
-    let mut tm = tm.clone();
-    tm.budget.cache_bytes = managers.cache_budget_bytes;
-    let keep = || {
-        let caches = tm.caches.iter();
-        let kept = caches.map(|c| CachePlan::keep(c, CacheReason::Stays));
-        TaskManagerPlan::new(&tm, Verdict::Resize, kept.collect())
-    };
-    let mut plan = restore(&tm, sizes).unwrap_or_else(keep);
-    plan.write_buffers = managers.plans;
-    (plan.planned_bytes() <= plan.budget_bytes).then_some(plan)
 }
 
 /// A plan made by [`restore`] for sizes that are new.

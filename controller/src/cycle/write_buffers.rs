@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use weir_protocol::{CacheReport, Report};
-use weir_scaling::{OperatorKey, WriteBufferPlan};
+use weir_scaling::{
+    CachePlan, CacheReason, OperatorKey, TaskManagerPlan, TaskManagerState, Verdict,
+    WriteBufferPlan, restore,
+};
 
 use crate::observe::key_of;
 
@@ -59,6 +62,28 @@ pub(super) fn managers(report: &Report, wanted: impl Fn(&OperatorKey) -> Option<
     Managers {
         plans,
         cache_budget_bytes: budget.cache_bytes_with(all, all - less + more),
+    }
+}
+
+// === impl Managers ===
+
+impl Managers {
+    /// A plan for these managers, and for sizes of caches within what they leave; nothing if what stays as it is does not fit in there.
+    pub(super) fn beside_caches(
+        self,
+        tm: &TaskManagerState,
+        sizes: &BTreeMap<OperatorKey, u64>,
+    ) -> Option<TaskManagerPlan> {
+        let mut tm = tm.clone();
+        tm.budget.cache_bytes = self.cache_budget_bytes;
+        let keep = || {
+            let caches = tm.caches.iter();
+            let kept = caches.map(|c| CachePlan::keep(c, CacheReason::Stays));
+            TaskManagerPlan::new(&tm, Verdict::Resize, kept.collect())
+        };
+        let mut plan = restore(&tm, sizes).unwrap_or_else(keep);
+        plan.write_buffers = self.plans;
+        (plan.planned_bytes() <= plan.budget_bytes).then_some(plan)
     }
 }
 
