@@ -1,6 +1,6 @@
 //! Reads jobs, their topology and counters, slots and restarts from Flink's REST API.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
@@ -213,14 +213,6 @@ impl FlinkClient {
         let running_since = details.timestamps.get("RUNNING").copied();
         let running_since = running_since.filter(|at| *at > 0 && job.state == "RUNNING");
         let running_for = running_since.and_then(|at| u64::try_from(details.now - at).ok());
-        let fed = |node: &PlanNode| {
-            let edge = |input: &PlanInput| Edge {
-                from: input.id.clone(),
-                to: node.id.clone(),
-                records_per_second: Measured::default(),
-            };
-            node.inputs.iter().map(edge).collect::<Vec<_>>()
-        };
         job.edges = details.plan.nodes.iter().flat_map(fed).collect();
         for v in details.vertices {
             let subtasks = self.subtasks(&job.job_id, &v.id).await;
@@ -391,6 +383,18 @@ impl FlinkClient {
         let unexpected = || format!("{url} did not answer what Flink's REST API answers there");
         answer.json().await.with_context(unexpected)
     }
+}
+
+/// What feeds a vertex. A producer that feeds it twice, as in a join of a stream with itself, is one edge: its records are counted
+/// together.
+fn fed(node: &PlanNode) -> Vec<Edge> {
+    let producers: BTreeSet<&str> = node.inputs.iter().map(|input| input.id.as_str()).collect();
+    let edge = |producer: &str| Edge {
+        from: producer.to_owned(),
+        to: node.id.clone(),
+        records_per_second: Measured::default(),
+    };
+    producers.into_iter().map(edge).collect()
 }
 
 /// Flink answers errors with whole stack traces; their beginning says what it is.

@@ -1,5 +1,7 @@
 //! A rescale that Flink declines, loses or does not carry out: what was asked for, what is said, and that nothing else changes.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the verdict")]
+
 mod stand;
 
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! A daemon that changes shapes of jobs: new subtasks get their sizes, a refused rescale leaves nothing behind, a bad one is taken
 //! back.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the verdict")]
+
 mod stand;
 
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! A stand-in for a JobManager with the adaptive scheduler, for faults of a rescale that a real one cannot be made to show.
 //!
-//! Paths and bodies are those of Flink 1.20's REST API. One job: a source that is offered three times what its join can process.
+//! Paths and bodies are those of Flink 1.20's REST API. One job: a source that is offered three times what
+//! its join, of the stream with itself, can process.
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -196,7 +197,7 @@ async fn answer_job(State(state): Shared) -> Json<Value> {
         "jid": state.job_id, "name": "q20", "state": state.state,
         "now": u64::try_from(now_ms()).unwrap(), "timestamps": {"RUNNING": running_since_ms, "FAILED": 0},
         "vertices": [vertex(SOURCE, "Source: Bids[2]"), vertex(JOIN, JOIN_NAME)],
-        "plan": {"nodes": [{"id": SOURCE}, {"id": JOIN, "inputs": [{"num": 0, "id": SOURCE, "ship_strategy": "HASH"}]}]},
+        "plan": {"nodes": [{"id": SOURCE}, {"id": JOIN, "inputs": [{"num": 0, "id": SOURCE, "ship_strategy": "HASH"}, {"num": 1, "id": SOURCE, "ship_strategy": "HASH"}]}]},
     }))
 }
 
