@@ -33,6 +33,10 @@ const EXCUSED: &[(&str, &str)] = &[
         "weir advise --agent",
         "needs an agent; tests/install.rs runs it",
     ),
+    (
+        "weir doctor --controller",
+        "needs a controller; controller/tests/doctor.rs runs it",
+    ),
     ("weir top", "never ends; tests/memory_loop.rs runs it"),
     (
         "weir mrc trace.csv",
