@@ -70,10 +70,10 @@ e2e: test-prerequisites dist flink flink2 ## the end-to-end tests, on a real Fli
 	$(MAKE) --no-print-directory -j2 e2e-loaded e2e-light
 
 e2e-loaded:
-	cargo test --locked -p weir-testbed $(E2E_LOADED:%=--test %) -- --test-threads=1 --nocapture
+	cargo test --locked --no-fail-fast -p weir-testbed $(E2E_LOADED:%=--test %) -- --test-threads=1 --nocapture
 
 e2e-light:
-	cargo test --locked -p weir-testbed $(E2E_LIGHT:%=--test %) -- --test-threads=1 --nocapture
+	cargo test --locked --no-fail-fast -p weir-testbed $(E2E_LIGHT:%=--test %) -- --test-threads=1 --nocapture
 
 nexmark: prerequisites jar flink flink2 ## run every Nexmark query on Flink 1.20 and 2, in all memory modes, and hold the answers against DuckDB's
 	$(TARGET)/release/nexmark check
