@@ -103,8 +103,7 @@ impl Estimator {
     #[inline]
     pub fn look_up(&mut self, access: &Access, capacity_bytes: u64, now: Duration) {
         if self.aged.ends_before(now) {
-            self.publish_told();
-            self.advance(now);
+            self.end_tick(now);
         }
         self.told.0 += u64::from(access.counted);
         let near = access.inserts
@@ -143,11 +142,14 @@ impl Estimator {
         self.observe_in(access, access.outcome == Outcome::Miss, capacity_bytes, now);
     }
 
-    /// `missed`: in the real cache, or among the recent blocks where its answer is not known.
+    /// `missed`: in the real cache, or among the recent blocks where its answer is not known. Not inlined, so that a look-up which is
+    /// not sampled need not save the registers that this one uses.
+    #[inline(never)]
     fn observe_in(&mut self, access: &Access, missed: bool, capacity_bytes: u64, now: Duration) {
         if access.hash >= self.strata.thresholds().ceiling() {
             return;
         }
+        self.advance(now);
         let known = self.stack.find(access.hash);
         let charge_bytes = match (access.charge_bytes, known) {
             (0, Some(id)) => u64::from(self.stack.get(id).charge_bytes),
@@ -162,14 +164,13 @@ impl Estimator {
             }
             return;
         }
-        self.advance(now);
         self.knows_outcomes |= access.counted && access.outcome != Outcome::Unknown;
         self.calibration.note_capacity(capacity_bytes);
         if access.inserts && access.outcome == Outcome::Miss {
             let bytes = charge_bytes as f64 * self.strata.weight(class);
             self.calibration.note_insert(bytes);
         }
-        match self.stack.find(access.hash) {
+        match known {
             Some(id) => self.observe_reuse(id, access, missed, charge_bytes),
             None => self.observe_first(access, missed, charge_bytes, capacity_bytes),
         }
@@ -290,12 +291,17 @@ impl Estimator {
         }
     }
 
+    #[cold]
+    fn end_tick(&mut self, now: Duration) {
+        self.publish_told();
+        self.advance(now);
+    }
+
     /// Brings counts and weights up to date before a reading.
     fn settle(&mut self, now: Duration) {
         if self.aged.ends_before(now) {
-            self.publish_told();
+            self.end_tick(now);
         }
-        self.advance(now);
         self.publish_told();
         if self.distinct.is_some() {
             self.pack();

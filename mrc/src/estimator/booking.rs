@@ -21,7 +21,8 @@ impl Estimator {
         let weight = self.strata.weight(class);
         let block = *self.stack.get(id);
         let tick = self.aged.tick();
-        let represented = f64::from(block.represented) * self.aged.left_since(block.tick);
+        let left = self.aged.left_since(block.tick);
+        let represented = f64::from(block.represented) * left;
         if access.counted && access.outcome != Outcome::Unknown {
             self.calibration
                 .record(Some(distance_bytes), missed, weight);
@@ -32,8 +33,7 @@ impl Estimator {
             let first = FirstUse {
                 bin: block.first_bin,
                 censored: block.first_censored,
-                represented: ((weight_of(block.first_level) - 1.0)
-                    * self.aged.left_since(block.tick)) as f32,
+                represented: ((weight_of(block.first_level) - 1.0) * left) as f32,
             };
             self.aged.book(&Booking {
                 missed,
