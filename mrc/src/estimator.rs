@@ -109,10 +109,10 @@ impl Estimator {
         let near = access.inserts
             && access.charge_bytes > 0
             && (self.recent.as_mut()).is_some_and(|recent| recent.replace(access.hash));
-        let missed = match access.outcome {
-            Outcome::Hit => false,
-            Outcome::Miss => true,
-            Outcome::Unknown => self.recent.is_some() && !near,
+        // One measure for all traces: some tell no answers, and what the others tell is of a cache of unknown size.
+        let missed = match self.recent {
+            Some(_) => !near,
+            None => access.outcome == Outcome::Miss,
         };
         self.told.1 += u64::from(access.counted && missed);
         let class = class_of(access.charge_bytes);
@@ -142,7 +142,7 @@ impl Estimator {
         self.observe_in(access, access.outcome == Outcome::Miss, capacity_bytes, now);
     }
 
-    /// `missed`: in the real cache, or among the recent blocks where its answer is not known. Not inlined, so that a look-up which is
+    /// `missed`: among the recent blocks where there are such, else in the real cache. Not inlined, so that a look-up which is
     /// not sampled need not save the registers that this one uses.
     #[inline(never)]
     fn observe_in(&mut self, access: &Access, missed: bool, capacity_bytes: u64, now: Duration) {
