@@ -359,7 +359,7 @@ impl Ledger {
         let wanted: u64 = self
             .shares
             .values()
-            .filter_map(|share| share.wanted_bytes)
+            .map(|share| share.wanted_bytes.unwrap_or(0))
             .fold(0, u64::saturating_add);
         let others = self
             .shares

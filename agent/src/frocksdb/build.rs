@@ -37,6 +37,8 @@ pub struct Build {
     pub(crate) statistics: StatisticsFunctions,
     /// `None`: write buffer managers of this library cannot be read, and are left alone.
     pub(crate) write_buffers: Option<WriteBufferFunctions>,
+    /// C++'s `operator delete`, as the library would find it.
+    pub(crate) delete: Option<usize>,
     /// Vtable of the control block behind the cache's `shared_ptr`.
     pub(crate) control_vtable: usize,
     /// The same for write buffer managers: whichever of the known ones are exported.
@@ -234,6 +236,7 @@ impl Build {
             functions: CacheFunctions::of(library).map_err(missing)?,
             statistics: StatisticsFunctions::of(library, known).map_err(missing)?,
             write_buffers: WriteBufferFunctions::of(library, known),
+            delete: library.address("_ZdlPv"),
             control_vtable: control_vtable(library, known.control_vtable)
                 .ok_or_else(|| missing(known.control_vtable))?,
             write_buffer_control_vtables: WRITE_BUFFER_CONTROL_VTABLES

@@ -41,8 +41,12 @@ pub(super) unsafe fn options(cache: *mut c_void, build: &Build) -> Option<String
         let text = (length <= LONGEST && *characters.add(length) == 0)
             .then(|| CStr::from_ptr(characters).to_string_lossy().into_owned());
         // Nobody shares it, and it is not the one empty string: what was allocated begins with the header.
-        if references == 0 && length > 0 {
-            libc::free(header.sub(LENGTH_BEFORE).cast_mut().cast());
+        if references == 0
+            && length > 0
+            && let Some(delete) = build.delete
+        {
+            let delete: unsafe extern "C" fn(*mut c_void) = std::mem::transmute(delete);
+            delete(header.sub(LENGTH_BEFORE).cast_mut().cast());
         }
         text
     }
