@@ -269,7 +269,8 @@ fn cache_report(
             report.curve = whole.estimator.curve_for(entry.shape, uptime);
             report.curve_samples = whole.estimator.samples();
         }
-        report.lookups = entry.lookups();
+        // Not read again: by now they have counted on, and the whole is the sum of its parts.
+        report.lookups = entry.lookups(operators.iter().map(|o| o.lookups.as_slice()));
         report.miss_seconds = entry.mean_seconds(|samples| &samples.miss);
         report.hit_seconds = entry.mean_seconds(|samples| &samples.hit);
         // Flink gives all operators of a slot one manager, which is charged to their shared cache.

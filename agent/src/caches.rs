@@ -527,12 +527,12 @@ impl CacheEntry {
         self.operators.values().find_map(|o| o.write_buffers)
     }
 
-    /// Exact counts of all operators behind it together, those included that have left.
+    /// Exact counts of all operators behind it together: of those that are there, as they were just read, and of those that have left.
     #[must_use]
-    pub fn lookups(&self) -> Vec<LookupCount> {
+    pub fn lookups<'a>(&self, read: impl Iterator<Item = &'a [LookupCount]>) -> Vec<LookupCount> {
         let mut sums = self.departed.clone();
-        for operator in self.operators.values() {
-            add_counts(&mut sums, &operator.sampled.context.lookups());
+        for counts in read {
+            add_counts(&mut sums, counts);
         }
         sums
     }
