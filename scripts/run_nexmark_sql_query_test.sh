@@ -67,12 +67,11 @@ for ((second = 0; second < START_SECONDS; second++)); do
 done
 say "$query runs as job $job for $duration s"
 sleep "$duration"
-state=$(flink_rest "/jobs/$job" | sed -n 's/.*"state":"\([A-Z]*\)","start-time".*/\1/p')
-made=$(flink_rest "/jobs/$job" | python3 -c '
+read -r state made < <(flink_rest "/jobs/$job" | python3 -c '
 import json, sys
 job = json.load(sys.stdin)
 sources = [v["metrics"].get("write-records", 0) for v in job["vertices"] if v["name"].startswith("Source")]
-print(sum(sources))')
+print(job["state"], sum(sources))')
 "$FLINK_HOME/bin/flink" cancel "$job" >&2
 [[ $state == RUNNING ]] || fail "$query was $state after $duration s; see log/ in FLINK_HOME"
 echo "$query: $made records from its sources in $duration s"

@@ -81,7 +81,7 @@ fn the_tarball_alone_makes_a_fresh_flink_observable() {
         Ok(busy.map(|cache| cache.operator.job_name.clone()))
     })
     .unwrap();
-    assert_eq!(seen, "nexmark q18");
+    assert_eq!(seen, "Nexmark q18");
     let mut advise = Command::new(weir.join("bin/weir"));
     advise.args(["advise", "--agent", &url]);
     let plan = printed(&mut advise).unwrap();

@@ -80,7 +80,8 @@ fn from_a_clean_clone_to_a_query_on_two_workers() {
             "--query",
             "q7",
             "--duration-seconds",
-            "5",
+            // Flink gathers counts every ten seconds.
+            "15",
             "--rate",
             "1000",
         ],
