@@ -67,6 +67,9 @@ for ((second = 0; second < START_SECONDS; second++)); do
 done
 say "$query runs as job $job for $duration s"
 sleep "$duration"
+# A question makes Flink gather the counts; the next one gets them.
+flink_rest "/jobs/$job" >/dev/null
+sleep 2
 read -r state made < <(flink_rest "/jobs/$job" | python3 -c '
 import json, sys
 job = json.load(sys.stdin)
