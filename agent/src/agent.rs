@@ -261,6 +261,7 @@ fn cache_report(
         miss_seconds: None,
         hit_seconds: None,
         write_buffers: None,
+        write_counts: None,
     };
     if let Some(whole) = &entry.sampled.whole {
         {
@@ -305,6 +306,7 @@ fn operator_report(
         miss_seconds: samples.miss.mean_seconds(),
         hit_seconds: samples.hit.mean_seconds(),
         write_buffers: entry.write_buffers.and_then(|id| managers.report(id)),
+        write_counts: None,
     }
 }
 

@@ -21,6 +21,7 @@ pub use identity::{CacheId, OperatorSubtask};
 pub use report::{
     AgentHealth, AgentInfo, BlockRole, CacheReport, Caller, ContainerMemory, HookState,
     LookupCount, LookupResult, MemoryBudget, MemoryMode, OperatorReport, Report, WriteBufferReport,
+    WriteCounts,
 };
 
 /// Version of the JSON in this crate; raised when a reader of the old form would misread the new one.

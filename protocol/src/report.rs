@@ -134,6 +134,10 @@ pub struct CacheReport {
     pub hit_seconds: Option<f64>,
     /// Write buffers of the same operator subtask, where known.
     pub write_buffers: Option<WriteBufferReport>,
+    /// What the operator's database wrote; of a shared cache, those of all operators behind it together. Absent where it is not
+    /// known. An operator with several caches has it at one of them.
+    #[serde(default)]
+    pub write_counts: Option<WriteCounts>,
 }
 
 /// One operator behind a shared cache.
@@ -157,6 +161,9 @@ pub struct OperatorReport {
     pub hit_seconds: Option<f64>,
     /// Its write buffers, where known.
     pub write_buffers: Option<WriteBufferReport>,
+    /// What its database wrote. Absent where it is not known, and at all but one of the caches of an operator that has several.
+    #[serde(default)]
+    pub write_counts: Option<WriteCounts>,
 }
 
 /// An exact count of lookups.
@@ -227,6 +234,21 @@ pub struct WriteBufferReport {
     pub reserved_bytes: Option<u64>,
 }
 
+/// What one database wrote since its operator was attached: exact, counted by RocksDB at the end of each flush and compaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WriteCounts {
+    /// Bytes of files that flushes wrote.
+    pub flushed_bytes: u64,
+    /// Bytes that compactions read.
+    pub compaction_read_bytes: u64,
+    /// Bytes that compactions wrote.
+    pub compacted_bytes: u64,
+    /// Time in which RocksDB delayed or stopped writes; longer than any one writer waited.
+    pub stalled_micros: u64,
+    /// Bytes in the files of the newest version, all states together; not a count but a level. Absent until the first flush.
+    pub live_bytes: Option<u64>,
+}
+
 /// How the agent itself is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct AgentHealth {
@@ -287,6 +309,14 @@ impl CacheReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_report_without_write_counts_is_read() {
+        let text = r#"{"id":1,"operator":{"job_id":"","job_name":"","task_name":"","operator_name":"","subtask_index":0,"parallelism":1,
+            "attempt":0},"age_ms":0,"lookups":[],"curve":null,"curve_samples":0,"miss_seconds":null,"write_buffers":null}"#;
+        let operator: OperatorReport = serde_json::from_str(text).unwrap();
+        assert_eq!(operator.write_counts, None);
+    }
 
     #[test]
     fn what_write_buffers_give_up_caches_may_have() {
