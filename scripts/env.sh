@@ -41,6 +41,19 @@ misused() { say "$*; see $me --help"; exit 64; }
 # Prints the comment at the head of the script that runs.
 help() { sed -n '2,/^[^#]/{/^#/{s/^# \{0,1\}//;p}}' "$0"; }
 
+# The arguments of a script that takes no other ones; sets dry_run.
+only_dry_run() {
+  local argument
+  dry_run=
+  for argument in "$@"; do
+    case $argument in
+      --help | -h) help; exit 0 ;;
+      --dry-run) dry_run=1 ;;
+      *) misused "unknown argument $argument" ;;
+    esac
+  done
+}
+
 # Runs a command, or with --dry-run prints what it would run.
 run() {
   if [[ -n ${dry_run:-} ]]; then

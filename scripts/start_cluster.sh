@@ -9,14 +9,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/env.sh
 source "$here/env.sh"
 
-dry_run=
-for argument in "$@"; do
-  case $argument in
-    --help | -h) help; exit 0 ;;
-    --dry-run) dry_run=1 ;;
-    *) misused "unknown argument $argument" ;;
-  esac
-done
+only_dry_run "$@"
 need_flink_home
 run mkdir -p "$FLINK_HOME/run" "$FLINK_HOME/log" "$TMP_DIR" "$LOCAL_STATE_DIR" "$ROCKSDB_LOG_DIR"
 run env FLINK_PID_DIR="$FLINK_HOME/run" "$FLINK_HOME/bin/jobmanager.sh" start

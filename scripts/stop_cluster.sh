@@ -10,14 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/env.sh
 source "$here/env.sh"
 
-dry_run=
-for argument in "$@"; do
-  case $argument in
-    --help | -h) help; exit 0 ;;
-    --dry-run) dry_run=1 ;;
-    *) misused "unknown argument $argument" ;;
-  esac
-done
+only_dry_run "$@"
 need_flink_home
 # Flink's script waits for a process to end only within its own time limit.
 task_managers stop-all

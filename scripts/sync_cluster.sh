@@ -10,14 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/env.sh
 source "$here/env.sh"
 
-dry_run=
-for argument in "$@"; do
-  case $argument in
-    --help | -h) help; exit 0 ;;
-    --dry-run) dry_run=1 ;;
-    *) misused "unknown argument $argument" ;;
-  esac
-done
+only_dry_run "$@"
 need_flink_home
 [[ -n $WORKER_HOSTS ]] || { say "WORKER_HOSTS names no host, so there is nothing to do"; exit 0; }
 for host in $WORKER_HOSTS; do

@@ -1,6 +1,9 @@
 //! Who has how much of the budget, block caches and write buffers: pure bookkeeping, and the rule that the sum never exceeds it.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod request;
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use weir_protocol::{Allocation, CacheId, RefusalKind};
 
@@ -229,123 +232,6 @@ impl Ledger {
         u64::try_from(change).unwrap_or(0)
     }
 
-    /// The new sizes that an allocation asks for, if it may be applied.
-    fn check(
-        &self,
-        allocation: &Allocation,
-        manager_of: impl Fn(CacheId) -> Option<ManagerId>,
-    ) -> Result<(CacheSizes, ManagerSizes), Refused> {
-        if allocation.generation <= self.generation {
-            return Err((
-                RefusalKind::StaleGeneration,
-                format!(
-                    "generation {} is not greater than {}, which is in force; read /v1/report again",
-                    allocation.generation, self.generation
-                ),
-            ));
-        }
-        let caches = self.wanted_caches(allocation)?;
-        let managers = self.wanted_managers(allocation, manager_of)?;
-        if caches.is_empty() && managers.is_empty() {
-            return Err((
-                RefusalKind::Malformed,
-                "neither a cache nor write buffers are named".to_owned(),
-            ));
-        }
-        let sum = self
-            .shares
-            .iter()
-            .map(|(id, share)| caches.get(id).copied().unwrap_or(share.capacity_bytes))
-            .fold(0_u64, u64::saturating_add);
-        let budget = self.cache_budget_with(&managers);
-        if sum > budget {
-            return Err((
-                RefusalKind::OverBudget,
-                format!(
-                    "all caches together would have {sum} bytes, {} more than the budget of {budget} that remains beside the write buffers; nothing was changed",
-                    sum - budget,
-                ),
-            ));
-        }
-        Ok((caches, managers))
-    }
-
-    fn wanted_caches(&self, allocation: &Allocation) -> Result<CacheSizes, Refused> {
-        let mut wanted = BTreeMap::new();
-        for cache in &allocation.caches {
-            if !self.shares.contains_key(&cache.id) {
-                return Err((
-                    RefusalKind::UnknownCache,
-                    format!("there is no cache {}; read /v1/report again", cache.id),
-                ));
-            }
-            if cache.capacity_bytes < MIN_CACHE_BYTES {
-                return Err((
-                    RefusalKind::BelowMinimum,
-                    format!(
-                        "{} bytes for cache {} are less than the minimum of {MIN_CACHE_BYTES}",
-                        cache.capacity_bytes, cache.id
-                    ),
-                ));
-            }
-            if wanted.insert(cache.id, cache.capacity_bytes).is_some() {
-                return Err((
-                    RefusalKind::Malformed,
-                    format!("cache {} is named twice", cache.id),
-                ));
-            }
-        }
-        Ok(wanted)
-    }
-
-    fn wanted_managers(
-        &self,
-        allocation: &Allocation,
-        manager_of: impl Fn(CacheId) -> Option<ManagerId>,
-    ) -> Result<ManagerSizes, Refused> {
-        let mut wanted = BTreeMap::new();
-        let mut named = BTreeSet::new();
-        for buffers in &allocation.write_buffers {
-            let cache = buffers.cache;
-            let manager = manager_of(cache).filter(|id| self.managers.contains_key(id));
-            let Some(manager) = manager else {
-                return Err((
-                    RefusalKind::UnknownWriteBuffers,
-                    format!(
-                        "no write buffer manager is known behind cache {cache}; read /v1/report again"
-                    ),
-                ));
-            };
-            let bytes = buffers.capacity_bytes;
-            if bytes < MIN_WRITE_BUFFER_BYTES {
-                return Err((
-                    RefusalKind::BelowMinimum,
-                    format!(
-                        "{bytes} bytes for the write buffers of cache {cache} are less than the minimum of {MIN_WRITE_BUFFER_BYTES}"
-                    ),
-                ));
-            }
-            if !named.insert(cache) {
-                return Err((
-                    RefusalKind::Malformed,
-                    format!("the write buffers of cache {cache} are named twice"),
-                ));
-            }
-            match wanted.insert(manager, bytes) {
-                Some(other) if other != bytes => {
-                    return Err((
-                        RefusalKind::Malformed,
-                        format!(
-                            "the write buffers of cache {cache} are given {bytes} bytes, and {other} by the name of another cache that shares them"
-                        ),
-                    ));
-                }
-                _ => {}
-            }
-        }
-        Ok(wanted)
-    }
-
     fn rebalance(&mut self) -> Vec<Resize> {
         let caches = self.fair_parts(self.cache_budget_bytes());
         self.move_to(&caches, &BTreeMap::new())
@@ -388,26 +274,25 @@ impl Ledger {
     /// caches when they shrink, and before caches when they grow, because caches have made room for them by then.
     fn move_to(&mut self, caches: &CacheSizes, managers: &ManagerSizes) -> Vec<Resize> {
         let (mut shrinks, mut grows) = (Vec::new(), Vec::new());
+        let mut list = |resize, before: u64, after: u64| match after.cmp(&before) {
+            Ordering::Less => shrinks.push(resize),
+            Ordering::Greater => grows.push(resize),
+            Ordering::Equal => {}
+        };
         for (&id, &capacity_bytes) in managers {
             if let Some(manager) = self.managers.get_mut(&id) {
-                let resize = Resize::WriteBuffers { id, capacity_bytes };
-                match capacity_bytes.cmp(&manager.capacity_bytes) {
-                    std::cmp::Ordering::Less => shrinks.push(resize),
-                    std::cmp::Ordering::Greater => grows.push(resize),
-                    std::cmp::Ordering::Equal => {}
-                }
-                manager.capacity_bytes = capacity_bytes;
+                let before = std::mem::replace(&mut manager.capacity_bytes, capacity_bytes);
+                list(
+                    Resize::WriteBuffers { id, capacity_bytes },
+                    before,
+                    capacity_bytes,
+                );
             }
         }
         for (&id, &capacity_bytes) in caches {
             if let Some(share) = self.shares.get_mut(&id) {
-                let resize = Resize::Cache { id, capacity_bytes };
-                match capacity_bytes.cmp(&share.capacity_bytes) {
-                    std::cmp::Ordering::Less => shrinks.push(resize),
-                    std::cmp::Ordering::Greater => grows.push(resize),
-                    std::cmp::Ordering::Equal => {}
-                }
-                share.capacity_bytes = capacity_bytes;
+                let before = std::mem::replace(&mut share.capacity_bytes, capacity_bytes);
+                list(Resize::Cache { id, capacity_bytes }, before, capacity_bytes);
             }
         }
         shrinks.append(&mut grows);

@@ -62,12 +62,6 @@ struct Overview {
     running: usize,
 }
 
-#[derive(Deserialize)]
-struct ConfigurationEntry {
-    key: String,
-    value: String,
-}
-
 /// Looks, writes the findings, and fails if one of them is a fault.
 pub async fn doctor(args: &DoctorArgs, out: &mut (impl Write + Send)) -> Result<(), Failure> {
     let usage = |message: String| Failure::Usage(anyhow!(message));
@@ -135,10 +129,9 @@ async fn ask_controller(url: &str, timeout: Duration) -> anyhow::Result<Status> 
 async fn ask_flink(url: &str, timeout: Duration) -> anyhow::Result<ClusterFacts> {
     let client = FlinkClient::new(url.to_owned(), timeout)?;
     let overview: Overview = client.get("/overview").await?;
-    let entries: Vec<ConfigurationEntry> = client.get("/jobmanager/config").await?;
     Ok(ClusterFacts {
         version: overview.version,
-        configuration: entries.into_iter().map(|e| (e.key, e.value)).collect(),
+        configuration: client.configuration().await?,
         task_managers: overview.taskmanagers,
         running_jobs: overview.running,
     })

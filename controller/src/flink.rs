@@ -81,6 +81,12 @@ struct ClusterOverview {
 }
 
 #[derive(Deserialize)]
+struct ConfigurationEntry {
+    key: String,
+    value: String,
+}
+
+#[derive(Deserialize)]
 struct TaskManagers {
     taskmanagers: Vec<TaskManagerEntry>,
 }
@@ -326,6 +332,12 @@ impl FlinkClient {
             .rsplit_once(':')
             .filter(|(_, port)| port.parse::<u16>().is_ok());
         host.map_or(authority, |(host, _)| host).to_owned()
+    }
+
+    /// Its configuration as the JobManager has it.
+    pub async fn configuration(&self) -> anyhow::Result<BTreeMap<String, String>> {
+        let entries: Vec<ConfigurationEntry> = self.get("/jobmanager/config").await?;
+        Ok(entries.into_iter().map(|e| (e.key, e.value)).collect())
     }
 
     /// The cluster's slots.

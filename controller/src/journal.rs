@@ -9,6 +9,7 @@ use weir_scaling::Percent;
 
 use crate::effect::OperatorEffect;
 use crate::history::Line;
+use crate::status::permission;
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,10 +66,7 @@ impl Journal {
                 policy,
                 act,
             } => {
-                let act = match act.as_slice() {
-                    [] => "advises only".to_owned(),
-                    names => format!("may {}", names.join(", ")),
-                };
+                let act = permission(act);
                 let sentence = format!("weir {version} started: policy {policy}, {act}");
                 self.push(*at_ms, None, EventKind::Started, "started", sentence);
             }

@@ -31,12 +31,6 @@ pub enum Owner {
 }
 
 #[derive(Deserialize)]
-struct ConfigEntry {
-    key: String,
-    value: String,
-}
-
-#[derive(Deserialize)]
 struct TaskManagers {
     taskmanagers: Vec<TaskManager>,
 }
@@ -92,8 +86,8 @@ impl Reporters {
 
     /// The configured ports, and each process's host.
     async fn processes(&self) -> anyhow::Result<(Vec<u16>, BTreeMap<Owner, String>)> {
-        let config: Vec<ConfigEntry> = self.flink.get("/jobmanager/config").await?;
-        let ports = ports(config.iter().map(|e| (e.key.as_str(), e.value.as_str())));
+        let configuration = self.flink.configuration().await?;
+        let ports = ports(configuration.iter().map(|(k, v)| (k.as_str(), v.as_str())));
         let mut hosts = BTreeMap::new();
         if ports.is_empty() {
             return Ok((ports, hosts));

@@ -186,6 +186,15 @@ pub struct ChangeStatus {
     pub result: ActResult,
 }
 
+/// What may be changed, for people.
+#[must_use]
+pub fn permission(act: &[String]) -> String {
+    match act {
+        [] => "advises only".to_owned(),
+        names => format!("may {}", names.join(", ")),
+    }
+}
+
 // === impl CacheStatus ===
 
 impl CacheStatus {

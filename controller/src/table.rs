@@ -9,7 +9,7 @@ use weir_scaling::{
     Bytes, CacheReason, JobPlan, Percent, Plan, PredictedRatio, Seconds, TaskManagerPlan,
 };
 
-use crate::status::{AgentStatus, CacheStatus, ShapeStatus, Status};
+use crate::status::{AgentStatus, CacheStatus, ShapeStatus, Status, permission};
 
 /// What stands for a value that is not known.
 const UNKNOWN: &str = "-";
@@ -56,11 +56,7 @@ fn of_shape(shape: &ShapeStatus) -> String {
 }
 
 fn headline(status: &Status) -> String {
-    let act = if status.act.is_empty() {
-        "advises only".to_owned()
-    } else {
-        format!("may {}", status.act.join(", "))
-    };
+    let act = permission(&status.act);
     let c = &status.counters;
     format!(
         "weir {}, policy {}, {act}; {} cycles: {} applied ({} restored), {} advised, {} held, {} refused, {} failed\n",

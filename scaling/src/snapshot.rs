@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use weir_mrc::MissRatioCurve;
 
-use crate::{JobState, Measured, SlotState, Terms, VertexState};
+use crate::{JobState, Measured, SlotState, Terms};
 
 /// The job and its TaskManagers at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -220,15 +220,5 @@ impl Snapshot {
     pub fn caches(&self) -> impl Iterator<Item = (&TaskManagerState, &CacheState)> {
         let tms = self.task_managers.iter();
         tms.flat_map(|tm| tm.caches.iter().map(move |c| (tm, c)))
-    }
-
-    /// The caches of the operators of one vertex: a scan of all of them, so not for use in a loop over vertices.
-    pub fn caches_of<'a>(
-        &'a self,
-        job: &'a JobState,
-        vertex: &'a VertexState,
-    ) -> impl Iterator<Item = (&'a TaskManagerState, &'a CacheState)> {
-        self.caches()
-            .filter(|(_, c)| c.operator.job_id == job.job_id && c.task_name == vertex.name)
     }
 }

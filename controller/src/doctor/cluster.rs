@@ -1,7 +1,7 @@
 //! Findings about Flink, the controller, and whether every TaskManager has its agent.
 
 use super::{ClusterFacts, Finding};
-use crate::status::Status;
+use crate::status::{Status, permission};
 
 /// The class that Flink has to be told of.
 const FACTORY: &str = "io.weir.WeirOptionsFactory";
@@ -20,11 +20,7 @@ pub fn of_controller(url: &str, status: &anyhow::Result<Status>) -> Vec<Finding>
             )];
         }
     };
-    let act = if status.act.is_empty() {
-        "advises only".to_owned()
-    } else {
-        format!("may {}", status.act.join(", "))
-    };
+    let act = permission(&status.act);
     let mut findings = vec![Finding::fine(
         CONTROLLER,
         format!(
