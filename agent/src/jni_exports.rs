@@ -10,6 +10,7 @@ use std::sync::Arc;
 use jni::errors::{Error as JniError, ThrowRuntimeExAndDefault};
 use jni::objects::{JClass, JObjectArray, JString};
 use jni::refs::Global;
+use jni::strings::JNIString;
 use jni::sys::jlong;
 use jni::{Env, EnvUnowned, JavaVM, jni_sig, jni_str};
 use thiserror::Error;
@@ -19,6 +20,7 @@ use crate::agent::{Agent, LogLevel};
 use crate::caches::{RefusedCache, Registration};
 use crate::frocksdb::{self, Build, OptionObject, RefusedOptions, UnknownStatistics};
 use crate::identity;
+use crate::metrics::options;
 use crate::settings::{InvalidSetting, Settings};
 use crate::start::{self, NotStarted};
 
@@ -54,6 +56,34 @@ enum ExportError {
     Start(#[from] NotStarted),
     #[error("the agent was not started")]
     NotRunning,
+}
+
+// === impl ExportError ===
+
+impl ExportError {
+    /// Whether a profile is wrong: that is the user's to put right, and no reason to run with other options than were asked for.
+    fn is_invalid_profile(&self) -> bool {
+        matches!(
+            self,
+            Self::Profile(_)
+                | Self::InvalidProfile(_)
+                | Self::ProfileFile { .. }
+                | Self::Options(RefusedOptions::Refused { .. })
+        )
+    }
+}
+
+/// Has an invalid profile thrown as `IllegalArgumentException`, so that Java can tell it from a failure.
+fn told_apart<T>(env: &mut Env<'_>, result: Result<T, ExportError>) -> Result<T, ExportError> {
+    result.inspect_err(|error| {
+        if error.is_invalid_profile() {
+            // Where this fails, the error itself is thrown.
+            let _: Result<(), JniError> = env.throw_new(
+                jni_str!("java/lang/IllegalArgumentException"),
+                JNIString::from(error.to_string()),
+            );
+        }
+    })
 }
 
 /// `static native String start(String[] keysAndValues)`: the base URL of the HTTP server, or an empty string.
@@ -192,7 +222,7 @@ pub extern "system" fn Java_io_weir_NativeAgent_describe<'local>(
 }
 
 /// `static native String[] profile(String name)`: a profile for the RocksDB in this process: the options of a database and those of a
-/// state as RocksDB parses them, then names and values of the options of reading, alternating.
+/// state as RocksDB parses them, then names and values of the options of reading, alternating. `IllegalArgumentException`: it is invalid.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_weir_NativeAgent_profile<'local>(
     mut unowned: EnvUnowned<'local>,
@@ -201,7 +231,9 @@ pub extern "system" fn Java_io_weir_NativeAgent_profile<'local>(
 ) -> JObjectArray<'local, JString<'local>> {
     unowned
         .with_env(|env| -> Result<_, ExportError> {
-            let texts = profile_texts(&name.try_to_string(env)?)?;
+            let name = name.try_to_string(env)?;
+            let texts = told_apart(env, profile_texts(&name))?;
+            options::note_profile(&name);
             let array = JObjectArray::<JString<'_>>::new(env, texts.len(), JString::null())?;
             for (index, text) in texts.into_iter().enumerate() {
                 let text = env.new_string(text)?;
@@ -213,7 +245,7 @@ pub extern "system" fn Java_io_weir_NativeAgent_profile<'local>(
 }
 
 /// `static native void setDatabaseOptions(String text, long configOptions, long dbOptions)`: has RocksDB lay options over those behind
-/// the handle.
+/// the handle. `IllegalArgumentException`: RocksDB does not take them.
 #[unsafe(no_mangle)]
 pub extern "system" fn Java_io_weir_NativeAgent_setDatabaseOptions<'local>(
     mut unowned: EnvUnowned<'local>,
@@ -225,7 +257,8 @@ pub extern "system" fn Java_io_weir_NativeAgent_setDatabaseOptions<'local>(
     unowned
         .with_env(|env| -> Result<(), ExportError> {
             let text = text.try_to_string(env)?;
-            set_options(OptionObject::Database, &text, config_options, db_options)
+            let set = set_options(OptionObject::Database, &text, config_options, db_options);
+            told_apart(env, set)
         })
         .resolve::<ThrowRuntimeExAndDefault>();
 }
@@ -242,12 +275,13 @@ pub extern "system" fn Java_io_weir_NativeAgent_setStateOptions<'local>(
     unowned
         .with_env(|env| -> Result<(), ExportError> {
             let text = text.try_to_string(env)?;
-            set_options(
+            let set = set_options(
                 OptionObject::State,
                 &text,
                 config_options,
                 column_family_options,
-            )
+            );
+            told_apart(env, set)
         })
         .resolve::<ThrowRuntimeExAndDefault>();
 }

@@ -6,6 +6,7 @@
 
 mod family;
 mod labels;
+pub mod options;
 
 use prometheus::proto::MetricFamily;
 use prometheus::{Encoder, TextEncoder};
@@ -17,6 +18,7 @@ use weir_protocol::{
 
 use crate::agent::Agent;
 use crate::latency::LatencyHistogram;
+use crate::options_in_force;
 use family::{Distribution, Distributions, Labels, Series};
 use labels::Naming;
 
@@ -39,6 +41,10 @@ pub fn render(agent: &Agent) -> prometheus::Result<String> {
     let mut families = of_caches(&report, &naming);
     families.extend(distributions(agent, &naming));
     families.extend(of_agent(&report, &naming));
+    families.extend(options::families(
+        &options_in_force::of_this_process(),
+        &naming,
+    ));
     families.retain(|family| !family.get_metric().is_empty());
     let mut text = Vec::new();
     TextEncoder::new().encode(&families, &mut text)?;

@@ -44,13 +44,15 @@ fn profiles_are_in_force(line: FlinkLine) {
         .map(|name| Profile::by_name(name).unwrap())
         .into();
     profiles.push(Profile::parse(own, OWN_PROFILE).unwrap());
+    let job = NexmarkJob {
+        queries: vec!["q18"],
+        parallelism: 1,
+        ..NexmarkJob::q20_and_q18(STEADY_RATE)
+    };
+    invalid_profile_is_refused(&cluster, &jar, &job);
     for profile in profiles {
-        let job = NexmarkJob {
-            queries: vec!["q18"],
-            parallelism: 1,
-            ..NexmarkJob::q20_and_q18(STEADY_RATE)
-        };
         let id = job
+            .clone()
             .configure("weir.options.profile", &profile.name)
             .run(cluster.rest(), &jar)
             .unwrap();
@@ -89,6 +91,24 @@ fn profiles_are_in_force(line: FlinkLine) {
         .filter(|l| l.contains(" WARN ") && l.contains("io.weir"))
         .collect();
     assert_eq!(warnings, Vec::<&str>::new());
+}
+
+/// A job whose profile has a mistake ends before it begins, and its exceptions say where the mistake is and what would be right.
+fn invalid_profile_is_refused(cluster: &Cluster, jar: &str, job: &NexmarkJob) {
+    let path = cluster.state().path().join("invalid.options");
+    fs::write(
+        &path,
+        "# For a test.\n[DBOptions]\nuse_direct_read = true\n",
+    )
+    .unwrap();
+    let refused = job
+        .clone()
+        .configure("weir.options.profile", path.display())
+        .configure("restart-strategy.type", "none")
+        .run(cluster.rest(), jar);
+    let why = format!("{:#}", refused.unwrap_err());
+    let expected = "invalid.options:3: RocksDB has no option use_direct_read in [DBOptions]; did you mean use_direct_reads?";
+    assert!(why.contains(expected), "{why}");
 }
 
 /// Directory and exported options of the job's database, once it has a state beside RocksDB's own default one.

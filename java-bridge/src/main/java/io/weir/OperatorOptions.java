@@ -3,6 +3,7 @@ package io.weir;
 
 import java.io.Serializable;
 import java.util.Collection;
+import org.apache.flink.configuration.IllegalConfigurationException;
 import org.rocksdb.BlockBasedTableConfig;
 import org.rocksdb.ColumnFamilyOptions;
 import org.rocksdb.DBOptions;
@@ -11,7 +12,8 @@ import org.rocksdb.TableFormatConfig;
 
 /**
  * Flink calls {@link #db} once per keyed state backend and then {@link #columnFamily} once per state, all on the task's
- * thread and with one list of handles per backend. Nothing is ever thrown: on any failure Flink's options are returned.
+ * thread and with one list of handles per backend. On any failure Flink's options are returned; only a profile that is invalid is refused,
+ * and with it the operator's start: that is no failure but a mistake in the configuration.
  */
 final class OperatorOptions implements Serializable {
 
@@ -57,18 +59,25 @@ final class OperatorOptions implements Serializable {
                 taskManager().introduce(config);
             }
             return options;
+        } catch (IllegalConfigurationException e) {
+            closeAll(options, caches, profile);
+            throw e;
         } catch (Throwable e) {
             taskManager().declined("an operator goes without it", e);
-            if (options != null) {
-                options.close();
-            }
-            if (caches != null) {
-                caches.close();
-            }
-            if (profile != null) {
-                profile.close();
-            }
+            closeAll(options, caches, profile);
             return prepared;
+        }
+    }
+
+    private static void closeAll(OperatorDbOptions options, BlockCaches caches, OptionProfile profile) {
+        if (options != null) {
+            options.close();
+        }
+        if (caches != null) {
+            caches.close();
+        }
+        if (profile != null) {
+            profile.close();
         }
     }
 
@@ -101,6 +110,8 @@ final class OperatorOptions implements Serializable {
             handlesToClose.add(options);
             options.setTableFormatConfig(table);
             return options;
+        } catch (IllegalConfigurationException e) {
+            throw e;
         } catch (Throwable e) {
             taskManager().declined("a state goes without it", e);
         }

@@ -1,6 +1,7 @@
 /** Options of a state that keep a profile's values whatever Flink sets after the options factory has run. */
 package io.weir;
 
+import org.apache.flink.configuration.IllegalConfigurationException;
 import org.rocksdb.ColumnFamilyOptions;
 import org.rocksdb.TableFormatConfig;
 
@@ -21,6 +22,8 @@ final class OperatorStateOptions extends ColumnFamilyOptions {
         super.setTableFormatConfig(config);
         try {
             profile.applyTo(this);
+        } catch (IllegalConfigurationException e) {
+            throw e;
         } catch (Throwable e) {
             taskManager.declined("a state goes without its option profile", e);
         }

@@ -6,6 +6,7 @@ import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import org.apache.flink.configuration.IllegalConfigurationException;
 import org.rocksdb.ColumnFamilyOptions;
 import org.rocksdb.ConfigOptions;
 import org.rocksdb.DBOptions;
@@ -39,15 +40,20 @@ final class OptionProfile implements AutoCloseable {
     private final ConfigOptions parsing;
 
     /**
-     * @throws RuntimeException with what is wrong, if the profile cannot be read or names an option that this RocksDB has not
+     * @throws IllegalConfigurationException with what is wrong, if the profile cannot be read or is invalid: a job that runs with other
+     *     options than were asked for would not be what its owner takes it for
      */
     OptionProfile(Agent agent, String name) {
         this.agent = agent;
-        String[] texts = agent.profile(name);
-        database = texts[0];
-        state = texts[1];
-        for (int i = 2; i < texts.length; i += 2) {
-            reading.add(setting(texts[i], texts[i + 1]));
+        try {
+            String[] texts = agent.profile(name);
+            database = texts[0];
+            state = texts[1];
+            for (int i = 2; i < texts.length; i += 2) {
+                reading.add(setting(texts[i], texts[i + 1]));
+            }
+        } catch (IllegalArgumentException e) {
+            throw invalid(e);
         }
         parsing = database.isEmpty() && state.isEmpty() ? null : new ConfigOptions();
     }
@@ -64,7 +70,11 @@ final class OptionProfile implements AutoCloseable {
 
     void applyTo(DBOptions options) {
         if (!database.isEmpty()) {
-            agent.setDatabaseOptions(database, parsing.getNativeHandle(), options.getNativeHandle());
+            try {
+                agent.setDatabaseOptions(database, parsing.getNativeHandle(), options.getNativeHandle());
+            } catch (IllegalArgumentException e) {
+                throw invalid(e);
+            }
         }
     }
 
@@ -76,7 +86,11 @@ final class OptionProfile implements AutoCloseable {
     /** Table options included: they belong to the table format that was set last. */
     void applyTo(ColumnFamilyOptions options) {
         if (!state.isEmpty()) {
-            agent.setStateOptions(state, parsing.getNativeHandle(), options.getNativeHandle());
+            try {
+                agent.setStateOptions(state, parsing.getNativeHandle(), options.getNativeHandle());
+            } catch (IllegalArgumentException e) {
+                throw invalid(e);
+            }
         }
     }
 
@@ -96,6 +110,10 @@ final class OptionProfile implements AutoCloseable {
         if (parsing != null) {
             parsing.close();
         }
+    }
+
+    private static IllegalConfigurationException invalid(IllegalArgumentException e) {
+        return new IllegalConfigurationException(Keys.OPTIONS_PROFILE.key() + ": " + e.getMessage(), e);
     }
 
     private static Setting setting(String name, String value) {

@@ -26,6 +26,9 @@ final class FakeAgent implements Agent {
 
     volatile String[] profile = {"", ""};
 
+    /** Name of the method that shall find the profile invalid; none if null. */
+    volatile String refusing;
+
     /** What was set, by native handle of the options. */
     final Map<Long, String> optionTexts = new ConcurrentHashMap<>();
 
@@ -100,6 +103,9 @@ final class FakeAgent implements Agent {
     }
 
     private void failIfAsked(String method) {
+        if (method.equals(refusing)) {
+            throw new IllegalArgumentException("/etc/mine.options:3: " + method + " has something against it; write something else");
+        }
         if (method.equals(failing)) {
             throw new RuntimeException(method + " refused by the test");
         }

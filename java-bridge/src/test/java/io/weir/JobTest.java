@@ -96,21 +96,46 @@ class JobTest {
         }
     }
 
+    /** Wherever it shows: when the file is read, when RocksDB parses what is for the database, or what is for a state. */
+    @ParameterizedTest
+    @ValueSource(strings = {"profile", "setDatabaseOptions", "setStateOptions"})
+    void invalidProfileFailsTheOperatorAndLeavesNothingBehind(String method) {
+        TestFactory.taskManager = new TaskManagerAgent(() -> agent);
+        agent.profile = new String[] {"max_open_files=5;", "ttl=5;"};
+        agent.refusing = method;
+        for (String mode : List.of("observe", "per-operator")) {
+            assertFails(
+                    "weir.options.profile: /etc/mine.options:3: " + method + " has something against it; write something else",
+                    TestFactory.class.getName(),
+                    "weir.memory.mode",
+                    mode,
+                    "restart-strategy.type",
+                    "none");
+            assertEquals(Set.of(), agent.live, mode);
+        }
+    }
+
+    @Test
+    void unknownProfileFailsTheSubmission() {
+        assertFails("weir.options.profile: 'dirct-io' is not usable", WeirOptionsFactory.class.getName(), "weir.options.profile", "dirct-io");
+    }
+
     @Test
     void unknownKeyFailsTheSubmission() {
-        Exception e =
-                assertThrows(
-                        Exception.class,
-                        () -> run(WeirOptionsFactory.class.getName(), "weir.memory.buget", "64m"));
+        assertFails(
+                "Unknown configuration key 'weir.memory.buget'. The nearest known key is 'weir.memory.budget'.",
+                WeirOptionsFactory.class.getName(),
+                "weir.memory.buget",
+                "64m");
+    }
+
+    private void assertFails(String expected, String factory, String... keysAndValues) {
+        Exception e = assertThrows(Exception.class, () -> run(factory, keysAndValues));
         StringBuilder messages = new StringBuilder();
         for (Throwable cause = e; cause != null; cause = cause.getCause()) {
             messages.append(cause.getMessage()).append('\n');
         }
-        assertTrue(
-                messages.toString()
-                        .contains(
-                                "Unknown configuration key 'weir.memory.buget'. The nearest known key is 'weir.memory.budget'."),
-                messages.toString());
+        assertTrue(messages.toString().contains(expected), messages.toString());
     }
 
     /** A bounded job of two keyed operators in one chain; its sums are checked by the second one. */

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Map;
+import org.apache.flink.configuration.IllegalConfigurationException;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.rocksdb.ColumnFamilyOptions;
@@ -63,7 +64,7 @@ class OptionProfileTest {
 
     private void assertMessage(String expected, String name, String value) {
         agent.profile = new String[] {"", "", name, value};
-        Exception e = assertThrows(IllegalArgumentException.class, () -> new OptionProfile(agent, "any"));
-        assertEquals(expected, e.getMessage());
+        Exception e = assertThrows(IllegalConfigurationException.class, () -> new OptionProfile(agent, "any"));
+        assertEquals("weir.options.profile: " + expected, e.getMessage());
     }
 }
