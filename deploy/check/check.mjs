@@ -15,6 +15,7 @@ const types = {
   v1: "kubernetes-models/v1",
   "apps/v1": "kubernetes-models/apps/v1",
   "networking.k8s.io/v1": "kubernetes-models/networking.k8s.io/v1",
+  "rbac.authorization.k8s.io/v1": "kubernetes-models/rbac.authorization.k8s.io/v1",
   "monitoring.coreos.com/v1": "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1",
 };
 
@@ -38,6 +39,7 @@ for (const entry of entries.filter((e) => e.faults.length === 0)) {
   else entry.faults = [`no types for ${apiVersion} ${kind}`];
 }
 checkTypes(typed);
+checkRights(entries);
 
 const faulty = entries.filter((entry) => entry.faults.length > 0);
 for (const { name, faults } of faulty) for (const fault of faults) console.error(`${name}: ${fault}`);
@@ -66,6 +68,41 @@ function checkTypes(entries) {
     const found = ts.getPreEmitDiagnostics(program, program.getSourceFile(file));
     entries[i].faults = found.map((d) => ts.flattenDiagnosticMessageText(d.messageText, " "));
   });
+}
+
+/** Rights are named one by one and given to accounts that exist; a pod whose account has none gets no token. */
+function checkRights(entries) {
+  const of = (kind) => entries.filter(({ manifest }) => manifest?.kind === kind);
+  const accounts = new Map(of("ServiceAccount").map(({ manifest }) => [manifest.metadata.name, manifest]));
+  const bound = new Set();
+  for (const entry of [...of("Role"), ...of("ClusterRole")]) {
+    if (entry.manifest.kind === "ClusterRole") entry.faults.push("rights over the whole cluster are not needed: use a Role");
+    for (const { apiGroups, resources, verbs } of entry.manifest.rules ?? []) {
+      if ([apiGroups, resources, verbs].flat().includes("*")) entry.faults.push(`a rule for ${resources} has a '*': name what is needed`);
+    }
+  }
+  for (const entry of of("RoleBinding")) {
+    const roles = of(entry.manifest.roleRef?.kind).map(({ manifest }) => manifest.metadata.name);
+    if (!roles.includes(entry.manifest.roleRef?.name)) entry.faults.push(`there is no role ${entry.manifest.roleRef?.name}`);
+    for (const { name } of entry.manifest.subjects ?? []) {
+      bound.add(name);
+      if (!accounts.has(name)) entry.faults.push(`there is no account ${name}`);
+    }
+  }
+  // Experiments are applied beside the other manifests, which have the accounts.
+  if (accounts.size === 0) return;
+  const users = [
+    ...of("Deployment").map((entry) => [entry, entry.manifest.spec.template.spec.serviceAccountName]),
+    ...of("FlinkDeployment").map((entry) => [entry, entry.manifest.spec.serviceAccount]),
+    ...of("FlinkDeployment").map((entry) => [entry, entry.manifest.spec.flinkConfiguration?.["kubernetes.taskmanager.service-account"]]),
+  ];
+  for (const [entry, name] of users) {
+    if (name === undefined) continue;
+    if (!accounts.has(name)) entry.faults.push(`there is no account ${name}`);
+    else if (!bound.has(name) && accounts.get(name).automountServiceAccountToken !== false) {
+      entry.faults.push(`the account ${name} has no rights but a token: set automountServiceAccountToken to false`);
+    }
+  }
 }
 
 /** The Flink operator's schema, closed: a field that it does not list is refused. */
