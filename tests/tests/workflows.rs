@@ -12,7 +12,7 @@ use weir_testbed::ssh_hosts::SshHosts;
 use weir_testbed::state_dir::StateDir;
 use weir_testbed::workflows::{Workflows, printed};
 
-const WORKFLOWS: [&str; 8] = [
+const WORKFLOWS: [&str; 9] = [
     "build_nexmark",
     "build_rocksdb_options",
     "apply_flink_config",
@@ -21,6 +21,7 @@ const WORKFLOWS: [&str; 8] = [
     "stop_cluster",
     "run_nexmark_query",
     "run_nexmark_sql_query_test",
+    "sweep_nexmark",
 ];
 
 #[test]
@@ -116,6 +117,14 @@ fn every_workflow_explains_itself_and_can_be_tried_dry() {
         assert_eq!(misused.status.code(), Some(64), "{name}");
         let needed: &[&str] = match name {
             "run_nexmark_query" => &["q1,q2"],
+            "sweep_nexmark" => &[
+                "--queries",
+                "q7,q20",
+                "--memory",
+                "1g,2g",
+                "--variant",
+                "a:weir.mrc.samples=100",
+            ],
             "run_nexmark_sql_query_test" => &["--query", "q7", "--duration-seconds", "5"],
             _ => &[],
         };
