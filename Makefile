@@ -25,7 +25,7 @@ MEASURED ?= ../shared/data/nexmark-memory-parallelism.csv
 SEEDS ?= 3
 THREADS ?= 2
 
-.PHONY: simulate-study ds2-decisions help build jar demo test unit e2e e2e-loaded e2e-light bench bench-e2e memcheck accuracy lint dist clean nexmark flink flink2 prerequisites test-prerequisites
+.PHONY: simulate-study ds2-decisions help build jar demo test unit e2e e2e-loaded e2e-light bench bench-e2e memcheck accuracy real-rocksdb lint dist clean nexmark flink flink2 prerequisites test-prerequisites
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -95,6 +95,9 @@ simulate-study: ## compare the scaling policies on MEASURED=FILE.csv in the simu
 
 ds2-decisions: ## check policy ds2 against every recorded decision of the original program (beside MEASURED)
 	WEIR_SHARED_DATA=$(abspath $(dir $(MEASURED))) cargo test --locked -p weir-scaling --test ds2 -- --ignored
+
+real-rocksdb: ## open databases with every profile through rust-rocksdb, on the very library that Flink 2 ships
+	scripts/real_rocksdb.sh
 
 accuracy: ## measure the curves of `weir mrc` beside libCacheSim, write docs/accuracy.md (ACCURACY_SCALE=1)
 	cargo build --release --locked -p weir-controller

@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use clap::{Args, Parser, Subcommand};
 
+use crate::check_config::CheckConfigArgs;
 use crate::decide::DecideArgs;
 use crate::doctor::DoctorArgs;
+use crate::gen_config::GenConfigArgs;
 use crate::mrc::MrcArgs;
 use crate::option_profiles::OptionsCommand;
 use crate::raw_settings::RawSettings;
 use crate::settings::{Settings, base_url};
 use crate::simulate::SimulateOptions;
+use crate::sweep::SweepArgs;
 use crate::top::TopOptions;
 use crate::{Failure, duration};
 
@@ -44,6 +47,12 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Measure the miss ratio curve of a recorded trace of block look-ups.
     Mrc(Box<MrcArgs>),
+    /// Give a running job's caches one size after another, and hold what is measured against what the curves predicted.
+    Sweep(SweepArgs),
+    /// Check Flink's configuration and the controller's before anything starts.
+    CheckConfig(CheckConfigArgs),
+    /// Print a complete configuration of Flink's, or of the controller.
+    GenConfig(GenConfigArgs),
 }
 
 /// Arguments of `weir run`.

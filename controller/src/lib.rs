@@ -10,6 +10,7 @@
 pub mod act;
 pub mod advise;
 pub mod agent_client;
+pub mod check_config;
 pub mod cli;
 pub mod clock;
 pub mod counters;
@@ -22,6 +23,8 @@ pub mod duration;
 pub mod effect;
 pub mod fleet;
 pub mod flink;
+pub mod flink_line;
+pub mod gen_config;
 pub mod history;
 pub mod journal;
 pub mod memory;
@@ -39,6 +42,7 @@ pub mod settings;
 pub mod simulate;
 pub mod size;
 pub mod status;
+pub mod sweep;
 pub mod table;
 pub mod top;
 

@@ -8,7 +8,8 @@ use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 use weir_controller::cli::{Cli, Command};
 use weir_controller::{
-    Failure, advise, daemon, decide, doctor, mrc, option_profiles, simulate, top,
+    Failure, advise, check_config, daemon, decide, doctor, gen_config, mrc, option_profiles,
+    simulate, sweep, top,
 };
 
 fn main() -> ExitCode {
@@ -60,6 +61,11 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Options(command) => option_profiles::execute(command, &mut io::stdout()),
         Command::Simulate(args) => simulate::run(&args.options(), &mut io::stdout()),
         Command::Mrc(args) => mrc::mrc(&args, &mut io::stdout()),
+        Command::Sweep(args) => {
+            runtime.block_on(sweep::sweep(&args, daemon::signalled(), &mut io::stdout()))
+        }
+        Command::CheckConfig(args) => check_config::check_config(&args, &mut io::stdout()),
+        Command::GenConfig(args) => gen_config::gen_config(&args, &mut io::stdout()),
     }
 }
 

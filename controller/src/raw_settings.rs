@@ -102,18 +102,28 @@ impl RawSettings {
     /// Reads the text of a file.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         let table: toml::Table = text.parse()?;
-        for key in table.keys() {
-            if !KEYS.contains(&key.as_str()) {
-                let nearest = KEYS
-                    .iter()
-                    .min_by_key(|known| strsim::damerau_levenshtein(known, key));
-                bail!(
-                    "unknown key `{key}`; the nearest known one is `{}`",
-                    nearest.unwrap_or(&"")
-                );
-            }
+        if let Some(key) = table.keys().find(|key| !Self::is_key(key)) {
+            bail!(
+                "unknown key `{key}`; the nearest known one is `{}`",
+                Self::nearest_key(key)
+            );
         }
         Ok(toml::from_str(text)?)
+    }
+
+    /// Whether the file may have such a key.
+    #[must_use]
+    pub fn is_key(name: &str) -> bool {
+        KEYS.contains(&name)
+    }
+
+    /// The key nearest to a name that is none.
+    #[must_use]
+    pub fn nearest_key(name: &str) -> &'static str {
+        let nearest = KEYS
+            .iter()
+            .min_by_key(|known| strsim::damerau_levenshtein(known, name));
+        nearest.copied().unwrap_or_default()
     }
 
     /// These settings, completed by `other` where they are silent.

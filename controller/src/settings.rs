@@ -216,7 +216,8 @@ pub fn base_url(text: &str) -> anyhow::Result<String> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-fn token(path: &Path) -> anyhow::Result<String> {
+/// Reads a file that holds a bearer token and nothing else.
+pub fn token(path: &Path) -> anyhow::Result<String> {
     let text = fs::read_to_string(path)
         .with_context(|| format!("agent-token-file: cannot read {}", path.display()))?;
     let token = text.trim();

@@ -3,6 +3,7 @@
 
 mod builtin;
 mod catalog;
+mod flink_memory;
 mod memory;
 mod options_file;
 mod profile;
@@ -12,6 +13,7 @@ mod value;
 
 pub use builtin::NAMES as BUILT_IN_PROFILES;
 pub use catalog::{Kind, RocksDbVersion, Section, Unit};
+pub use flink_memory::FlinkMemory;
 pub use memory::{InvalidRatio, MemorySplit};
 pub use options_file::{OptionsFile, StateOptions};
 pub use profile::{Entry, InvalidProfile, Problem, Profile, UnknownProfile};

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::catalog::{RocksDbVersion, Section};
+use crate::flink_memory::FlinkMemory;
 use crate::memory::{InvalidRatio, MemorySplit};
 use crate::profile::Profile;
 
@@ -62,19 +63,14 @@ const MIB: u64 = 1 << 20;
 // === impl TaskManager ===
 
 impl TaskManager {
-    /// Managed memory, as Flink derives it from the process size: less metaspace (256 MiB) and overhead (a tenth, 192 MiB to 1 GiB), of the
-    /// rest the managed fraction (Flink documentation, "Set up TaskManager Memory").
+    /// Managed memory, as Flink derives it from the process size.
     pub fn managed_bytes(&self) -> Result<u64, Unprovisionable> {
-        if !(0.0..1.0).contains(&self.managed_fraction) {
-            return Err(Unprovisionable::Fraction(self.managed_fraction));
-        }
-        let overhead = (self.process_bytes / 10).clamp(192 * MIB, 1024 * MIB);
-        let flink = self
-            .process_bytes
-            .checked_sub(overhead + 256 * MIB)
-            .filter(|rest| *rest >= 256 * MIB)
-            .ok_or(Unprovisionable::TooSmall(self.process_bytes))?;
-        Ok((flink as f64 * self.managed_fraction) as u64)
+        let memory = FlinkMemory {
+            process_bytes: Some(self.process_bytes),
+            managed_fraction: self.managed_fraction,
+            ..FlinkMemory::default()
+        };
+        Ok(memory.managed()?.unwrap_or(0))
     }
 
     /// Where the memory goes with this profile. Options that the profile does not set have RocksDB's defaults.
@@ -83,14 +79,31 @@ impl TaskManager {
         profile: &Profile,
         version: RocksDbVersion,
     ) -> Result<Provision, Unprovisionable> {
-        if self.slots == 0 {
-            return Err(Unprovisionable::NoSlots);
-        }
-        let managed_bytes = self.managed_bytes()?;
-        let slot = MemorySplit::new(
-            managed_bytes / u64::from(self.slots),
+        Provision::of(
+            self.managed_bytes()?,
+            self.slots,
             self.write_buffer_ratio,
-        )?;
+            profile,
+            version,
+        )
+    }
+}
+
+// === impl Provision ===
+
+impl Provision {
+    /// Where `managed_bytes` of a TaskManager with so many slots go.
+    pub fn of(
+        managed_bytes: u64,
+        slots: u32,
+        write_buffer_ratio: f64,
+        profile: &Profile,
+        version: RocksDbVersion,
+    ) -> Result<Self, Unprovisionable> {
+        let slot_bytes = managed_bytes
+            .checked_div(u64::from(slots))
+            .ok_or(Unprovisionable::NoSlots)?;
+        let slot = MemorySplit::new(slot_bytes, write_buffer_ratio)?;
         let value = |section, name| {
             let set = profile.value_of(version, section, name);
             set.or(version.default_of(section, name))
@@ -111,7 +124,7 @@ impl TaskManager {
         // Where memory is bounded, Flink puts index and filter blocks into the cache unless the profile says no.
         let in_cache = profile.value_of(version, Section::Table, "cache_index_and_filter_blocks")
             != Some("false");
-        Ok(Provision {
+        Ok(Self {
             managed_bytes,
             slot,
             memtables_of_a_state_bytes: write_buffer_bytes
@@ -138,23 +151,6 @@ mod tests {
             managed_fraction: 0.4,
             write_buffer_ratio: 0.5,
         }
-    }
-
-    /// Sizes that Flink 1.20 prints for these process sizes.
-    #[test]
-    fn managed_memory_is_what_flink_gives() {
-        for (gib, mib) in [(2, 634.9), (3, 1003.5), (8, 2846.7)] {
-            let managed = task_manager(gib).managed_bytes().unwrap() as f64 / MIB as f64;
-            assert!((managed - mib).abs() < 0.1, "{gib} GiB: {managed}");
-        }
-        assert_eq!(
-            TaskManager {
-                process_bytes: 600 * MIB,
-                ..task_manager(1)
-            }
-            .managed_bytes(),
-            Err(Unprovisionable::TooSmall(600 * MIB))
-        );
     }
 
     #[test]

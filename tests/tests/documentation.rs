@@ -37,6 +37,10 @@ const EXCUSED: &[(&str, &str)] = &[
         "weir doctor --controller",
         "needs a controller; controller/tests/doctor.rs runs it",
     ),
+    (
+        "weir sweep plan.toml",
+        "needs a running job; controller/tests/sweep.rs runs it",
+    ),
     ("weir top", "never ends; tests/memory_loop.rs runs it"),
     (
         "weir mrc trace.csv",

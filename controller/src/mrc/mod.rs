@@ -11,7 +11,7 @@ mod grid;
 mod input;
 mod measure;
 mod options;
-mod plot;
+pub(crate) mod plot;
 mod progress;
 mod report;
 

@@ -12,8 +12,8 @@ use weir_scaling::Bytes;
 use super::report::{self, Measured, Point};
 use crate::Failure;
 
-const SIZE: (u32, u32) = (960, 600);
-const FONT: &str = "sans-serif";
+pub(crate) const SIZE: (u32, u32) = (960, 600);
+pub(crate) const FONT: &str = "sans-serif";
 const CURVE: RGBColor = RGBColor(0x1f, 0x5f, 0xa8);
 const EXACT: RGBColor = RGBColor(0xc6, 0x4a, 0x1a);
 const MARK: RGBColor = RGBColor(0x55, 0x55, 0x55);
@@ -23,18 +23,18 @@ const MOST_LABELS: i32 = 12;
 /// Where the picture goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlotFile {
-    path: PathBuf,
-    kind: PlotKind,
+    pub(crate) path: PathBuf,
+    pub(crate) kind: PlotKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PlotKind {
+pub(crate) enum PlotKind {
     Svg,
     Png,
 }
 
 /// The byte axis: binary logarithms, labelled at powers of two.
-struct ByteAxis {
+pub(crate) struct ByteAxis {
     from: f64,
     to: f64,
     labels: Vec<f64>,
@@ -63,7 +63,7 @@ impl PlotFile {
 // === impl ByteAxis ===
 
 impl ByteAxis {
-    fn over(points: impl Iterator<Item = u64>) -> Self {
+    pub(crate) fn over(points: impl Iterator<Item = u64>) -> Self {
         let (mut smallest, mut largest) = (u64::MAX, 1);
         for bytes in points {
             smallest = smallest.min(bytes.max(1));
@@ -105,8 +105,7 @@ impl ValueFormatter<f64> for ByteAxis {
 
 /// Draws the measured curve into the file.
 pub fn draw(measured: &Measured, file: &PlotFile) -> Result<(), Failure> {
-    register_font(FONT, FontStyle::Normal, dejavu::sans::regular())
-        .map_err(|_| anyhow!("the font of the plot cannot be read"))?;
+    prepare_font()?;
     let drawn = match file.kind {
         PlotKind::Svg => on(
             SVGBackend::new(&file.path, SIZE).into_drawing_area(),
@@ -118,6 +117,12 @@ pub fn draw(measured: &Measured, file: &PlotFile) -> Result<(), Failure> {
         ),
     };
     drawn.map_err(|e| Failure::Failed(anyhow!("cannot write plot {}: {e}", file.path.display())))
+}
+
+/// A server may have no font of its own.
+pub(crate) fn prepare_font() -> Result<(), Failure> {
+    register_font(FONT, FontStyle::Normal, dejavu::sans::regular())
+        .map_err(|_| anyhow!("the font of the plot cannot be read").into())
 }
 
 fn on<B: DrawingBackend>(area: DrawingArea<B, Shift>, measured: &Measured) -> Result<(), String> {
@@ -200,7 +205,7 @@ fn picture<B: DrawingBackend>(
 }
 
 /// Place of a size on the axis.
-fn at(bytes: u64) -> f64 {
+pub(crate) fn at(bytes: u64) -> f64 {
     (bytes.max(1) as f64).log2()
 }
 
