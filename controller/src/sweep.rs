@@ -146,14 +146,13 @@ fn measured_before(
     subject: &Subject,
     plan: &SweepPlan,
 ) -> Result<Vec<Point>, Failure> {
-    let names: Vec<String> = subject.operators().into_keys().map(|o| o.name).collect();
+    let mut names: Vec<String> = subject.operators().into_keys().map(|o| o.name).collect();
+    names.sort();
     let mut points: Vec<Point> = Vec::new();
     for point in point::points(lines) {
-        let theirs: Vec<&str> = point
-            .operators
-            .iter()
-            .map(|o| o.operator.as_str())
-            .collect();
+        let operators = point.operators.iter();
+        let mut theirs: Vec<&str> = operators.map(|o| o.operator.as_str()).collect();
+        theirs.sort_unstable();
         if theirs != names {
             return Err(Failure::Usage(anyhow!(
                 "{} holds a sweep of {}, and this one is of {}; name another file for the results",

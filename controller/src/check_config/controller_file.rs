@@ -39,7 +39,7 @@ pub fn check(text: &str, findings: &mut Findings) -> Option<RawSettings> {
         findings.warning(
             "agent-token-file",
             line_of(text, "agent-token-file"),
-            format!("{error:#}"),
+            format!("{error:#}").trim_start_matches("agent-token-file: "),
             "see that it is there where the controller runs, which does not start without it",
         );
     }

@@ -78,7 +78,7 @@ impl MemoryAccount {
         bounds(yaml, managed, budget, findings);
         let managed_bytes = managed?;
         let budget_bytes = budget.unwrap_or(managed_bytes);
-        if budget.is_some() && yaml.get(weir_keys::BUDGET).is_some() {
+        if budget.is_some() {
             fits(yaml, &memory, managed_bytes, budget_bytes, findings);
         }
         if budget_bytes == 0 {

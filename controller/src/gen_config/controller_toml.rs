@@ -43,7 +43,7 @@ pub fn text() -> String {
         let default = default_in(&help);
         let value = default
             .filter(|d| !d.contains(' '))
-            .unwrap_or_else(|| example(&kind));
+            .unwrap_or_else(|| example(name, &kind));
         let is_number = value.parse::<f64>().is_ok();
         let value = match (argument.get_action(), is_number) {
             (ArgAction::Append, _) => format!("[\"{value}\"]"),
@@ -71,13 +71,15 @@ fn default_in(help: &str) -> Option<&str> {
         .map(|(d, _)| d)
 }
 
-fn example(kind: &str) -> &'static str {
-    match kind {
-        "URL" => "http://127.0.0.1:8081",
-        "ACTION" => "advise",
-        "FILE" => "/var/lib/weir/FILE",
-        // Three intervals, or two: the longer of what depends on the interval.
-        "TIME" => "15s",
+fn example(name: &str, kind: &str) -> &'static str {
+    match (name, kind) {
+        ("agent", _) => "http://127.0.0.1:9260",
+        ("history", _) => "/var/lib/weir/history.jsonl",
+        ("agent-token-file", _) => "/etc/weir/token",
+        ("window", _) => "10s",
+        ("cooldown", _) => "15s",
+        (_, "URL") => "http://127.0.0.1:8081",
+        (_, "ACTION") => "advise",
         _ => "",
     }
 }

@@ -187,7 +187,10 @@ mod tests {
         )
         .unwrap();
         assert_eq!(read(&path).unwrap(), std::slice::from_ref(&start));
-        assert_eq!(left_behind(&[start.clone()]), Some(&[found][..]));
+        assert_eq!(
+            left_behind(std::slice::from_ref(&start)),
+            Some(&[found][..])
+        );
         assert_eq!(left_behind(&[start, Line::PutBack { at_ms: 2 }]), None);
         fs::write(&path, "{\"kind\":\"poi\n").unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("r.jsonl:1:"));
