@@ -17,11 +17,11 @@ mod report;
 
 use std::collections::BTreeMap;
 
-use crate::model::{Predictor, SubtaskShape, VertexCaches};
+use crate::model::{Predictor, SubtaskShape, TaskCaches, VertexCaches};
 use crate::rates::JobRates;
 use crate::{
-    CacheState, History, JobPlan, JobState, JobVerdict, Limits, Measured, Missing, Snapshot,
-    VertexPlan, VertexReason, VertexState,
+    History, JobPlan, JobState, JobVerdict, Limits, Measured, Missing, Snapshot, VertexPlan,
+    VertexReason, VertexState,
 };
 use choice::choose;
 use frontier::{Frontier, Need};
@@ -38,7 +38,7 @@ pub(crate) struct Subject<'a> {
     /// Position in [`JobState::vertices`].
     at: usize,
     vertex: &'a VertexState,
-    caches: &'a [&'a CacheState],
+    caches: &'a TaskCaches<'a>,
     shape: SubtaskShape,
     frontier: Frontier<'a>,
 }
@@ -109,7 +109,7 @@ impl Joint {
         }
         let model = history.models.jobs.get(&job.job_id);
         let restarts_at_target = model.map_or(0, |m| m.restarts_at_target);
-        let fixed = budget::Fixed::of(snapshot, job, &subjects);
+        let fixed = budget::Fixed::of(snapshot, job, &subjects, caches.total_bytes);
         let choices = choose(&subjects, snapshot, job, restarts_at_target, &fixed);
         report::plan(job, plans, &subjects, &choices)
     }
@@ -121,11 +121,11 @@ impl Joint {
     )]
     fn subject<'a>(
         &self,
-        snapshot: &Snapshot,
+        snapshot: &'a Snapshot,
         history: &'a History,
         job: &'a JobState,
         at: usize,
-        caches: &'a [&'a CacheState],
+        caches: &'a TaskCaches<'a>,
         target: &Measured,
         groups: &BTreeMap<&str, u32>,
     ) -> Result<Subject<'a>, VertexReason> {
@@ -154,7 +154,8 @@ impl Joint {
             }
         }
         let not_reported = || frozen("how long it takes for a record", Missing::NotReported);
-        let shape = SubtaskShape::of(vertex, caches)
+        let shape = caches
+            .shape(vertex)
             .ok_or_else(|| frozen("the size of its caches over a window", Missing::OneReport))?;
         let model = history
             .models

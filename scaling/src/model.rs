@@ -11,14 +11,15 @@
 mod learn;
 mod predict;
 mod state_cost;
+mod task_caches;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use learn::VertexCaches;
-pub(crate) use predict::Predictor;
+pub(crate) use predict::{Line, Predictor, Seconds};
 use state_cost::StateCost;
+pub(crate) use task_caches::{TaskCaches, VertexCaches};
 
 /// What was learned, by job and vertex.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

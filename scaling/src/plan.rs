@@ -200,7 +200,10 @@ impl CachePlan {
     #[must_use]
     pub fn resize(cache: &CacheState, to_bytes: u64, reason: CacheReason) -> Self {
         let before = cache.predicted_at(cache.capacity_bytes);
-        let after = cache.predicted_at(to_bytes);
+        let after = match to_bytes == cache.capacity_bytes {
+            true => before,
+            false => cache.predicted_at(to_bytes),
+        };
         let lookups_per_second = cache.load.and_then(|l| l.lookups_per_second());
         let saved = |rate, from: PredictedRatio, to: PredictedRatio| rate * (from.value - to.value);
         Self {

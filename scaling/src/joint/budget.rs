@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Subject;
-use super::choice::{Choice, Kind, Price};
+use super::choice::{Choice, Floor, Kind, Price};
 use crate::{JobState, Snapshot};
 
 /// What may be used, less what vertices use that cannot be decided on.
@@ -12,29 +12,44 @@ pub(crate) struct Fixed {
     slots: u64,
     bytes: f64,
     /// Instances of undecided vertices, by slot sharing group.
-    groups: BTreeMap<String, u32>,
+    groups: Vec<u32>,
+    /// The group of each subject.
+    group_of: Vec<usize>,
 }
 
 // === impl Fixed ===
 
 impl Fixed {
-    pub fn of(snapshot: &Snapshot, job: &JobState, subjects: &[Subject<'_>]) -> Self {
+    /// `total_bytes`: of all caches and write buffers of the snapshot.
+    pub fn of(
+        snapshot: &Snapshot,
+        job: &JobState,
+        subjects: &[Subject<'_>],
+        total_bytes: u64,
+    ) -> Self {
         let terms = &snapshot.terms;
         let decided: BTreeSet<usize> = subjects.iter().map(|s| s.at).collect();
-        let mut groups = BTreeMap::new();
+        let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+        let (mut groups, mut group_of) = (Vec::new(), Vec::with_capacity(subjects.len()));
         for (at, vertex) in job.vertices.iter().enumerate() {
-            if !decided.contains(&at) {
-                let most = groups.entry(group(vertex)).or_insert(0);
-                *most = vertex.parallelism.max(*most);
+            let name = vertex.slot_sharing_group.as_deref().unwrap_or_default();
+            let number = *numbers.entry(name).or_insert(groups.len());
+            if number == groups.len() {
+                groups.push(0);
+            }
+            if decided.contains(&at) {
+                group_of.push(number);
+            } else {
+                groups[number] = vertex.parallelism.max(groups[number]);
             }
         }
-        let names: BTreeSet<&str> = subjects.iter().map(|s| s.vertex.name.as_str()).collect();
-        let others = snapshot.caches().filter(|(_, c)| {
-            c.operator.job_id != job.job_id || !names.contains(c.task_name.as_str())
-        });
-        let other_bytes: f64 = others
-            .map(|(_, c)| c.capacity_bytes + c.write_path.as_ref().map_or(0, |w| w.buffer_bytes))
-            .map(|bytes| bytes as f64)
+        // Vertices of one name have their caches in common.
+        let mut names = BTreeSet::new();
+        let distinct = subjects
+            .iter()
+            .filter(|s| names.insert(s.vertex.name.as_str()));
+        let decided_bytes: u64 = distinct
+            .map(|s| s.caches.capacity_bytes + s.caches.write_buffer_bytes)
             .sum();
         let all: f64 = snapshot
             .task_managers
@@ -49,41 +64,50 @@ impl Fixed {
                 .flatten()
                 .min()
                 .map_or(u64::MAX, u64::from),
-            bytes: bytes - other_bytes,
+            bytes: bytes - (total_bytes - decided_bytes) as f64,
             groups,
+            group_of,
         }
     }
 
     /// Whether the choices keep the budgets: (slots, bytes).
-    fn keeps(&self, subjects: &[Subject<'_>], choices: &[Choice]) -> (bool, bool) {
+    fn keeps(&self, choices: &[Choice]) -> (bool, bool) {
+        let chosen = |c: &Choice| (c.candidate.shape.parallelism, c.candidate.total_bytes());
+        self.allows(choices.iter().map(chosen))
+    }
+
+    /// Whether instances and bytes of the subjects, in their order, keep the budgets: (slots, bytes).
+    fn allows(&self, subjects: impl Iterator<Item = (u32, f64)>) -> (bool, bool) {
         let mut groups = self.groups.clone();
-        let mut bytes = 0.0;
-        for (subject, choice) in subjects.iter().zip(choices) {
-            let most = groups.entry(group(subject.vertex)).or_insert(0);
-            *most = choice.candidate.shape.parallelism.max(*most);
-            bytes += choice.candidate.total_bytes();
+        let mut all_bytes = 0.0;
+        for ((parallelism, bytes), group) in subjects.zip(&self.group_of) {
+            groups[*group] = parallelism.max(groups[*group]);
+            all_bytes += bytes;
         }
-        let slots: u64 = groups.values().map(|p| u64::from(*p)).sum();
-        (slots <= self.slots, bytes <= self.bytes)
+        let slots: u64 = groups.iter().map(|p| u64::from(*p)).sum();
+        (slots <= self.slots, all_bytes <= self.bytes)
     }
 }
 
-fn group(vertex: &crate::VertexState) -> String {
-    vertex.slot_sharing_group.clone().unwrap_or_default()
-}
-
 /// Choices within the budgets. Where no prices lead there, what is wished for at the real ones.
+///
+/// `floors`: what every subject takes at least, whatever the prices; where that alone is too much, none are tried.
 pub(crate) fn within(
-    subjects: &[Subject<'_>],
     fixed: &Fixed,
+    floors: Option<&[Floor]>,
     choose: impl Fn(Price) -> Vec<Choice>,
 ) -> Result<Vec<Choice>, Vec<Choice>> {
     const ROUNDS: u32 = 10;
     let mut price = Price::REAL;
     let first = choose(price);
-    let mut kept = fixed.keeps(subjects, &first);
+    let mut kept = fixed.keeps(&first);
     if kept == (true, true) {
         return Ok(first);
+    }
+    if let Some(floors) = floors
+        && fixed.allows(floors.iter().map(|f| (f.parallelism, f.bytes))) != (true, true)
+    {
+        return Err(first);
     }
     price.trials = false;
     for round in 0..=ROUNDS {
@@ -95,7 +119,7 @@ pub(crate) fn within(
             price.byte *= 2.0;
         }
         let choices = choose(price);
-        kept = fixed.keeps(subjects, &choices);
+        kept = fixed.keeps(&choices);
         if kept == (true, true) {
             return Ok(choices);
         }
@@ -136,7 +160,7 @@ pub(crate) fn fit(
     let (mut low, mut high) = (0, growing.len());
     while low < high {
         let middle = low + (high - low) / 2;
-        if fixed.keeps(subjects, &with(middle)) == (true, true) {
+        if fixed.keeps(&with(middle)) == (true, true) {
             high = middle;
         } else {
             low = middle + 1;

@@ -7,15 +7,27 @@ use crate::model::SubtaskShape;
 use crate::{JobState, Snapshot};
 
 /// What becomes of a vertex.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Choice {
     pub kind: Kind,
     /// The shape it gets; the present one if nothing changes.
     pub candidate: Candidate,
-    /// The frontier, ascending in parallelism; to be shown as alternatives.
-    pub frontier: Vec<Candidate>,
     /// The present shape.
     pub present: Candidate,
+}
+
+/// A choice among these.
+pub(crate) struct Chosen {
+    pub choice: Choice,
+    /// Ascending in parallelism; to be shown as alternatives.
+    pub frontier: Vec<Candidate>,
+}
+
+/// The least a vertex takes of either, whatever slots and bytes cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Floor {
+    pub parallelism: u32,
+    pub bytes: f64,
 }
 
 /// Why it gets that shape.
@@ -48,6 +60,14 @@ struct Wish {
     /// The frontier at the present parallelism.
     here: Candidate,
     present: Candidate,
+    /// What it gets if it does not restart.
+    stays: (Kind, Candidate),
+    /// Whether the present parallelism is not enough.
+    short: bool,
+    /// Whether a few snapshots more bring better measurements.
+    unsettled: bool,
+    /// Whether of any shape it is not known if it is enough.
+    unclear: bool,
 }
 
 /// Below this probability of being enough, the present parallelism is given up.
@@ -92,27 +112,59 @@ pub(crate) fn choose(
     job: &JobState,
     restarts_at_target: u32,
     fixed: &Fixed,
-) -> Vec<Choice> {
-    let asking = |share: f64| -> Result<Vec<Choice>, Vec<Choice>> {
-        let asked: Vec<Subject<'_>> = subjects.iter().map(|s| s.asking(share)).collect();
+) -> Vec<Chosen> {
+    let asking = |asked: &[Subject<'_>]| {
         let wishes: Vec<Wish> = asked.iter().map(Wish::of).collect();
-        let by = |price: Price| of_job(&asked, &wishes, snapshot, job, restarts_at_target, price);
-        budget::within(&asked, fixed, by)
+        let by = |price: Price| of_job(asked, &wishes, snapshot, job, restarts_at_target, price);
+        let floors = floors(asked, &wishes);
+        match budget::within(fixed, floors.as_deref(), by) {
+            Ok(choices) => Ok(chosen(choices, wishes)),
+            Err(choices) => Err((choices, wishes)),
+        }
     };
-    let first = match asking(1.0) {
-        Ok(choices) => return choices,
+    let (first, wishes) = match asking(subjects) {
+        Ok(chosen) => return chosen,
         Err(first) => first,
     };
     // The budgets do not allow all targets: as large a share of them as they do, alike for all, since a pipeline is as fast as its
     // slowest vertex. Not again and again, as measurements scatter.
     if restarts_at_target < 2 {
-        for share in SHARES {
-            if let Ok(choices) = asking(share) {
-                return choices;
+        let share = |share: f64| {
+            let asked: Vec<Subject<'_>> = subjects.iter().map(|s| s.asking(share)).collect();
+            asking(&asked).ok()
+        };
+        // A smaller share never takes more: bisect for the largest.
+        let (mut best, mut low, mut high) = (None, 0, SHARES.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match share(SHARES[middle]) {
+                Some(chosen) => (best, high) = (Some(chosen), middle),
+                None => low = middle + 1,
             }
         }
+        if let Some(best) = best {
+            return best;
+        }
     }
-    budget::fit(subjects, fixed, first)
+    chosen(budget::fit(subjects, fixed, first), wishes)
+}
+
+fn chosen(choices: Vec<Choice>, wishes: Vec<Wish>) -> Vec<Chosen> {
+    let pairs = choices.into_iter().zip(wishes);
+    let with = |(choice, wish): (Choice, Wish)| Chosen {
+        choice,
+        frontier: wish.frontier,
+    };
+    pairs.map(with).collect()
+}
+
+/// What every subject takes at least; absent where a doubt may hold the restart of all.
+fn floors(subjects: &[Subject<'_>], wishes: &[Wish]) -> Option<Vec<Floor>> {
+    if wishes.iter().any(|w| w.short && w.unsettled) {
+        return None;
+    }
+    let pairs = subjects.iter().zip(wishes);
+    Some(pairs.map(|(s, w)| w.floor(s)).collect())
 }
 
 fn of_job(
@@ -124,50 +176,52 @@ fn of_job(
     price: Price,
 ) -> Vec<Choice> {
     let pairs = || subjects.iter().zip(wishes);
-    let needed: Vec<Option<Candidate>> = pairs().map(|(s, w)| w.needed(s, price)).collect();
-    let cheaper: Vec<Option<Candidate>> = pairs().map(|(s, w)| w.cheaper(s, price)).collect();
+    let needed: Vec<Option<&Candidate>> = pairs().map(|(s, w)| w.needed(s, price)).collect();
     let must = needed.iter().any(Option::is_some);
-    let saved: f64 = pairs()
-        .zip(&cheaper)
-        .filter_map(|((_, w), c)| c.as_ref().map(|c| w.here.cost() - c.cost()))
-        .sum();
-    let pays = must || pays(subjects, wishes, saved, snapshot, job, restarts_at_target);
-    // Doubts of one vertex hold the restart of all.
-    let doubtful = must
-        && pairs()
-            .zip(&needed)
-            .any(|((s, w), n)| n.is_some_and(|n| w.doubtful(s, &n)));
-    let goals: Vec<Option<(Candidate, Kind)>> = needed
+    let mut goals: Vec<Option<(&Candidate, Kind)>> = needed
         .iter()
-        .zip(&cheaper)
-        .map(|(needed, cheaper)| match (needed, cheaper) {
-            (Some(needed), _) => Some((*needed, Kind::Needed)),
-            (None, Some(cheaper)) if pays => Some((*cheaper, Kind::Cheaper)),
-            _ => None,
-        })
+        .map(|n| n.map(|n| (n, Kind::Needed)))
         .collect();
-    let trials: Vec<Option<Candidate>> = pairs()
-        .zip(&goals)
-        .map(|((s, _), goal)| {
-            let (goal, kind) = goal.filter(|_| price.trials)?;
-            trial(s, &goal, kind)
-        })
-        .collect();
+    // Where a restart is needed, cheaper shapes of the others come with it.
+    let mut saved = 0.0;
+    for ((subject, wish), goal) in pairs().zip(&mut goals) {
+        if goal.is_none()
+            && let Some(cheaper) = wish.cheaper(subject, price)
+        {
+            saved += wish.here.cost() - cheaper.cost();
+            *goal = Some((cheaper, Kind::Cheaper));
+        }
+    }
+    if !(must || pays(subjects, wishes, saved, snapshot, job, restarts_at_target)) {
+        goals.fill(None);
+    }
+    // Doubts of one vertex hold the restart of all.
+    let doubtful = wishes
+        .iter()
+        .zip(&needed)
+        .any(|(w, n)| n.is_some_and(|n| w.doubtful(n)));
+    let trials: Vec<Option<Candidate>> = match price.trials {
+        true => pairs()
+            .zip(&goals)
+            .map(|((s, _), goal)| goal.and_then(|(goal, kind)| trial(s, goal, kind)))
+            .collect(),
+        false => vec![None; goals.len()],
+    };
     let hold = doubtful || trials.iter().any(Option::is_some);
-    let of_one = |((subject, wish), (goal, trial)): ((&Subject<'_>, &Wish), _)| {
+    let of_one = |(wish, (goal, trial)): (&Wish, (Option<(&Candidate, Kind)>, _))| {
         let (kind, candidate) = match (goal, trial) {
             (_, Some(trial)) => (Kind::Trial, trial),
-            (Some((goal, kind)), None) if !hold => (kind, goal),
-            _ => wish.stay(subject),
+            (Some((goal, kind)), None) if !hold => (kind, *goal),
+            _ => wish.stays,
         };
         Choice {
             kind,
             candidate,
-            frontier: wish.frontier.clone(),
             present: wish.present,
         }
     };
-    pairs()
+    wishes
+        .iter()
         .zip(goals.into_iter().zip(trials))
         .map(of_one)
         .collect()
@@ -242,22 +296,64 @@ impl Wish {
         let here = frontier
             .iter()
             .find(|c| c.shape.parallelism == subject.shape.parallelism);
+        let here = here.copied().unwrap_or(present);
+        let settled = subject.frontier.predictor.present_deviation() <= GOOD
+            || subject.frontier.model.samples_since_change > PATIENCE;
+        let maybe = |c: &Candidate| c.sufficient > GIVEN_UP && c.sufficient < SURE;
         Self {
-            here: here.copied().unwrap_or(present),
+            here,
             present,
+            stays: stay(subject, &present, &here),
+            short: here.sufficient < GIVEN_UP && present.sufficient < ENOUGH,
+            unsettled: !settled,
+            unclear: frontier.iter().any(maybe),
             frontier,
         }
     }
 
     /// The cheapest sufficient shape, where the present parallelism is not enough.
-    fn needed(&self, subject: &Subject<'_>, price: Price) -> Option<Candidate> {
-        if self.here.sufficient >= GIVEN_UP || self.present.sufficient >= ENOUGH {
+    fn needed(&self, subject: &Subject<'_>, price: Price) -> Option<&Candidate> {
+        if !self.short {
             return None;
         }
-        let enough = self.frontier.iter().filter(|c| c.sufficient >= TAKEN);
-        let cheapest = enough.min_by(|a, b| price.of(a).total_cmp(&price.of(b)));
-        let goal = cheapest.or_else(|| self.closest())?;
-        (goal.shape.parallelism != subject.shape.parallelism).then_some(*goal)
+        let goal = price.cheapest(self.enough()).or_else(|| self.closest())?;
+        (goal.shape.parallelism != subject.shape.parallelism).then_some(goal)
+    }
+
+    fn enough(&self) -> impl Iterator<Item = &Candidate> {
+        self.frontier.iter().filter(|c| c.sufficient >= TAKEN)
+    }
+
+    /// Shapes with another parallelism that are surely sufficient.
+    fn sure<'a>(&'a self, subject: &Subject<'_>) -> impl Iterator<Item = &'a Candidate> {
+        let now = subject.shape.parallelism;
+        self.frontier
+            .iter()
+            .filter(move |c| c.sufficient >= SURE && c.shape.parallelism != now)
+    }
+
+    /// The least it takes at any price if nothing holds its restart.
+    fn floor(&self, subject: &Subject<'_>) -> Floor {
+        let of = |c: &Candidate| Floor {
+            parallelism: c.shape.parallelism,
+            bytes: c.total_bytes(),
+        };
+        let least = |a: Floor, b: Floor| Floor {
+            parallelism: a.parallelism.min(b.parallelism),
+            bytes: a.bytes.min(b.bytes),
+        };
+        let stays = of(&self.stays.1);
+        if !self.short {
+            return self.sure(subject).map(of).fold(stays, least);
+        }
+        let enough = self.enough().map(|c| match c.shape.parallelism {
+            p if p == subject.shape.parallelism => stays,
+            _ => of(c),
+        });
+        enough.reduce(least).unwrap_or_else(|| {
+            let closest = self.closest().map_or(stays, of);
+            least(closest, stays)
+        })
     }
 
     /// No shape is sufficient: the cheapest of those that come about as close as any.
@@ -275,48 +371,31 @@ impl Wish {
     }
 
     /// A shape with another parallelism that is surely sufficient and cheaper than the present parallelism.
-    fn cheaper(&self, subject: &Subject<'_>, price: Price) -> Option<Candidate> {
-        let others = self.frontier.iter().filter(|c| {
-            c.shape.parallelism != subject.shape.parallelism
-                && c.sufficient >= SURE
-                && price.of(c) < price.of(&self.here) * (1.0 - RESTART_SAVING)
-        });
-        others
-            .min_by(|a, b| price.of(a).total_cmp(&price.of(b)))
-            .copied()
+    fn cheaper(&self, subject: &Subject<'_>, price: Price) -> Option<&Candidate> {
+        let most = price.of(&self.here) * (1.0 - RESTART_SAVING);
+        let cheapest = price.cheapest(self.sure(subject))?;
+        (price.of(cheapest) < most).then_some(cheapest)
     }
 
     /// Whether better measurements, which a few snapshots bring, might lead to another parallelism than this one.
-    fn doubtful(&self, subject: &Subject<'_>, goal: &Candidate) -> bool {
-        let frontier = &subject.frontier;
-        if frontier.predictor.present_deviation() <= GOOD
-            || frontier.model.samples_since_change > PATIENCE
-        {
-            return false;
-        }
-        let maybe = |c: &&Candidate| c.sufficient > GIVEN_UP && c.sufficient < SURE;
-        let others = self.frontier.iter().filter(maybe);
-        others.count() > 0 || goal.sufficient < SURE
+    fn doubtful(&self, goal: &Candidate) -> bool {
+        self.unsettled && (self.unclear || goal.sufficient < SURE)
     }
+}
 
-    /// The best bytes at the present parallelism, if they are worth a change.
-    fn stay(&self, subject: &Subject<'_>) -> (Kind, Candidate) {
-        let keep = (Kind::Stay, self.present);
-        if !subject.frontier.need.has_memory {
-            return keep;
-        }
-        let (now, best) = (&self.present, &self.here);
-        if best.shape.is_same(&now.shape) {
-            return keep;
-        }
-        if now.sufficient < ENOUGH && best.rate_per_s > now.rate_per_s * 1.0002 {
-            return (Kind::Bytes, subject.frontier.at_least(best, LEAST_GROWTH));
-        }
-        let held = f64::from(subject.frontier.model.samples_at_target) / SETTLED;
-        let saves = best.sufficient >= Frontier::bytes_confidence() - 1e-6
-            && now.cost() - best.cost() > SAVING * held.max(1.0) * now.cost();
-        if saves { (Kind::Bytes, *best) } else { keep }
+/// The best bytes at the present parallelism, if they are worth a change.
+fn stay(subject: &Subject<'_>, now: &Candidate, best: &Candidate) -> (Kind, Candidate) {
+    let keep = (Kind::Stay, *now);
+    if !subject.frontier.need.has_memory || best.shape.is_same(&now.shape) {
+        return keep;
     }
+    if now.sufficient < ENOUGH && best.rate_per_s > now.rate_per_s * 1.0002 {
+        return (Kind::Bytes, subject.frontier.at_least(best, LEAST_GROWTH));
+    }
+    let held = f64::from(subject.frontier.model.samples_at_target) / SETTLED;
+    let saves = best.sufficient >= Frontier::bytes_confidence() - 1e-6
+        && now.cost() - best.cost() > SAVING * held.max(1.0) * now.cost();
+    if saves { (Kind::Bytes, *best) } else { keep }
 }
 
 // === impl Price ===
@@ -328,6 +407,16 @@ impl Price {
         byte: 1.0,
         trials: true,
     };
+
+    /// The first of the cheapest.
+    fn cheapest<'a>(&self, of: impl Iterator<Item = &'a Candidate>) -> Option<&'a Candidate> {
+        let priced = of.map(|c| (self.of(c), c));
+        let first = |best: (f64, &'a Candidate), next: (f64, &'a Candidate)| match next.0 < best.0 {
+            true => next,
+            false => best,
+        };
+        priced.reduce(first).map(|(_, c)| c)
+    }
 
     fn of(&self, candidate: &Candidate) -> f64 {
         self.slot * candidate.slot_cost + self.byte * candidate.byte_cost

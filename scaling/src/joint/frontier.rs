@@ -1,18 +1,18 @@
 //! The frontier of one vertex: for each parallelism the fewest bytes that meet the target with confidence.
 
 use super::normal::probability_below;
-use crate::model::{Predictor, SubtaskShape, VertexModel};
-use crate::{CacheState, Snapshot, VertexState};
+use crate::model::{Line, Predictor, Seconds, SubtaskShape, TaskCaches, VertexModel};
+use crate::{Snapshot, VertexState};
 
 /// What a vertex has to do, and within which limits.
 #[derive(Clone)]
-pub(crate) struct Need {
+pub(crate) struct Need<'a> {
     pub target_per_s: f64,
     pub present: SubtaskShape,
     pub least_cache_bytes: f64,
     pub most_bytes_together: f64,
     pub most_parallelism: u32,
-    pub allowed: Option<Vec<u32>>,
+    pub allowed: Option<&'a [u32]>,
     pub slot_price: f64,
     pub byte_price: f64,
     pub has_memory: bool,
@@ -40,7 +40,7 @@ pub(crate) struct Candidate {
 pub(crate) struct Frontier<'a> {
     pub model: &'a VertexModel,
     pub predictor: Predictor<'a>,
-    pub need: Need,
+    pub need: Need<'a>,
 }
 
 // === impl Candidate ===
@@ -58,21 +58,21 @@ impl Candidate {
 
 // === impl Need ===
 
-impl Need {
+impl<'a> Need<'a> {
     const GIB: f64 = (1u64 << 30) as f64;
     /// Where nobody sets a bound.
     const MOST_PARALLELISM: u32 = 32_768;
 
     pub fn of(
         snapshot: &Snapshot,
-        vertex: &VertexState,
-        caches: &[&CacheState],
+        vertex: &'a VertexState,
+        caches: &TaskCaches<'_>,
         present: &SubtaskShape,
         target_per_s: f64,
         sharing: f64,
     ) -> Self {
         let terms = &snapshot.terms;
-        let operators = caches.len() / (present.parallelism as usize).max(1);
+        let operators = caches.all.len() / (present.parallelism as usize).max(1);
         let budgets = || snapshot.task_managers.iter().map(|tm| tm.budget);
         let least = budgets().map(|b| b.min_cache_bytes).max().unwrap_or(0);
         let all: f64 = budgets().map(|b| b.cache_bytes as f64).sum();
@@ -88,11 +88,11 @@ impl Need {
             least_cache_bytes: least as f64 * operators as f64,
             most_bytes_together: terms.memory_budget_bytes.map_or(all, |b| all.min(b as f64)),
             most_parallelism: slots.into_iter().flatten().min().unwrap_or(1).max(1),
-            allowed: vertex.allowed_parallelisms.clone(),
+            allowed: vertex.allowed_parallelisms.as_deref(),
             slot_price: terms.slot_second / sharing,
             byte_price: terms.gib_second / Self::GIB,
-            has_memory: !caches.is_empty(),
-            has_write_path: !caches.is_empty() && caches.iter().all(|c| c.write_path.is_some()),
+            has_memory: !caches.all.is_empty(),
+            has_write_path: caches.have_write_paths,
         }
     }
 }
@@ -102,14 +102,12 @@ impl Need {
 impl<'a> Frontier<'a> {
     /// Bytes are cheap and can be taken back: they are dealt with this confidence, in deviations (95 %).
     const BYTES_DEVIATIONS: f64 = 1.645;
-    /// Steps of the search over bytes: an eighth of an octave apart, below what a curve can tell apart.
-    const STEPS_PER_OCTAVE: f64 = 8.0;
     /// A shape is as fast as the fastest with the same parallelism if it is so near.
     const AS_FAST: f64 = 0.0005;
     /// Parallelisms looked at one by one from the least that can be enough; beyond, each is a quarter larger.
     const DENSE: u32 = 6;
 
-    pub fn new(model: &'a VertexModel, predictor: Predictor<'a>, need: Need) -> Self {
+    pub fn new(model: &'a VertexModel, predictor: Predictor<'a>, need: Need<'a>) -> Self {
         Self {
             model,
             predictor,
@@ -119,7 +117,10 @@ impl<'a> Frontier<'a> {
 
     /// What is predicted of a shape.
     pub fn candidate(&self, shape: SubtaskShape) -> Candidate {
-        let seconds = self.predictor.seconds(&shape);
+        self.judge(shape, self.predictor.seconds(&shape))
+    }
+
+    fn judge(&self, shape: SubtaskShape, seconds: Seconds) -> Candidate {
         let deviation = seconds.variance.sqrt();
         let rate_per_s = f64::from(shape.parallelism) / seconds.ln_seconds.exp();
         let margin = (rate_per_s / self.need.target_per_s).ln();
@@ -169,10 +170,8 @@ impl<'a> Frontier<'a> {
         if parallelism != present.parallelism || cache_bytes >= grown {
             return *candidate;
         }
-        let useful = self
-            .fastest(parallelism, write_buffer_bytes)
-            .shape
-            .cache_bytes;
+        let useful = self.search(parallelism, write_buffer_bytes).fastest();
+        let useful = useful.shape.cache_bytes;
         self.candidate(SubtaskShape {
             cache_bytes: grown.min(useful).max(cache_bytes),
             ..candidate.shape
@@ -182,7 +181,7 @@ impl<'a> Frontier<'a> {
     /// Every parallelism worth a look, ascending, the present one among them.
     pub fn candidates(&self) -> Vec<Candidate> {
         let mut parallelisms = match &self.need.allowed {
-            Some(allowed) => allowed.clone(),
+            Some(allowed) => allowed.to_vec(),
             None => self.parallelisms(),
         };
         // An uneven load ends where there is but one instance.
@@ -205,14 +204,12 @@ impl<'a> Frontier<'a> {
         let enough = |bytes: &dyn Fn(u32) -> f64, margin: f64| {
             // The rate rises with the parallelism: bisect.
             let (mut low, mut high) = (1, need.most_parallelism);
+            let least = (need.target_per_s / margin).ln();
             while low < high {
                 let middle = low + (high - low) / 2;
-                let shape = SubtaskShape {
-                    parallelism: middle,
-                    cache_bytes: bytes(middle),
-                    write_buffer_bytes: need.present.write_buffer_bytes,
-                };
-                if self.candidate(shape).rate_per_s * margin >= need.target_per_s {
+                let line = self.predictor.line(middle, need.present.write_buffer_bytes);
+                let seconds = line.seconds(line.position(bytes(middle)));
+                if f64::from(middle).ln() - seconds.ln_seconds >= least {
                     high = middle;
                 } else {
                     low = middle + 1;
@@ -252,57 +249,30 @@ impl<'a> Frontier<'a> {
                 write_buffer_bytes,
             });
         }
-        let meets = |c: &Candidate| {
-            (c.rate_per_s / need.target_per_s).ln() >= Self::BYTES_DEVIATIONS * c.deviation
-        };
-        let first = self.fewest(parallelism, write_buffer_bytes, &meets);
-        if meets(&first) {
-            return first;
-        }
-        self.fastest(parallelism, write_buffer_bytes)
+        let search = self.search(parallelism, write_buffer_bytes);
+        search.meeting().unwrap_or_else(|| search.fastest())
     }
 
-    /// The fewest bytes that are as fast as any.
-    fn fastest(&self, parallelism: u32, write_buffer_bytes: f64) -> Candidate {
-        let most = self.candidate(SubtaskShape {
-            parallelism,
-            cache_bytes: self.most_cache_bytes(parallelism, write_buffer_bytes),
-            write_buffer_bytes,
-        });
-        let enough = most.rate_per_s * (1.0 - Self::AS_FAST);
-        self.fewest(parallelism, write_buffer_bytes, &|c| c.rate_per_s >= enough)
-    }
-
-    /// The fewest bytes that are good enough, if more bytes are never worse; the most there are if none is.
-    fn fewest(
-        &self,
-        parallelism: u32,
-        write_buffer_bytes: f64,
-        good: &dyn Fn(&Candidate) -> bool,
-    ) -> Candidate {
-        let least = self.need.least_cache_bytes.max(1.0);
-        let most = self.most_cache_bytes(parallelism, write_buffer_bytes);
-        let steps = ((most / least).log2() * Self::STEPS_PER_OCTAVE)
-            .ceil()
-            .max(0.0) as u32;
-        let with = |step: u32| {
-            let bytes = least * (f64::from(step) / Self::STEPS_PER_OCTAVE).exp2();
-            self.candidate(SubtaskShape {
+    fn search(&self, parallelism: u32, write_buffer_bytes: f64) -> Search<'_> {
+        let line = self.predictor.line(parallelism, write_buffer_bytes);
+        let least_bytes = self.need.least_cache_bytes.max(1.0);
+        let most_bytes = self.most_cache_bytes(parallelism, write_buffer_bytes);
+        let (first, last) = (line.position(least_bytes), line.position(most_bytes));
+        let octaves = (most_bytes / least_bytes).log2();
+        Search {
+            frontier: self,
+            shape: SubtaskShape {
                 parallelism,
-                cache_bytes: bytes.min(most),
+                cache_bytes: 0.0,
                 write_buffer_bytes,
-            })
-        };
-        let (mut low, mut high) = (0, steps);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if good(&with(middle)) {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
+            },
+            line,
+            least_bytes,
+            most_bytes,
+            first,
+            last,
+            steps: (octaves * Line::STEPS_PER_OCTAVE).ceil().max(0.0) as u32,
         }
-        with(low)
     }
 
     /// Cache bytes of a subtask if the vertex had all there is.
@@ -329,5 +299,65 @@ impl<'a> Frontier<'a> {
             .iter()
             .map(|factor| stays * factor)
             .collect()
+    }
+}
+
+/// The search over cache bytes along one [`Line`], an eighth of an octave a step; more bytes are never worse.
+struct Search<'a> {
+    frontier: &'a Frontier<'a>,
+    line: Line<'a>,
+    /// What does not change along the line.
+    shape: SubtaskShape,
+    least_bytes: f64,
+    most_bytes: f64,
+    /// Positions of these.
+    first: f64,
+    last: f64,
+    steps: u32,
+}
+
+// === impl Search ===
+
+impl Search<'_> {
+    /// The fewest bytes that meet the target with confidence, if any do.
+    fn meeting(&self) -> Option<Candidate> {
+        let parallelism = f64::from(self.shape.parallelism);
+        let ln_allowed = (parallelism / self.frontier.need.target_per_s).ln();
+        let meets = |s: &Seconds| {
+            ln_allowed - s.ln_seconds >= Frontier::BYTES_DEVIATIONS * s.variance.sqrt()
+        };
+        let (candidate, seconds) = self.fewest(meets);
+        meets(&seconds).then_some(candidate)
+    }
+
+    /// The fewest bytes that are as fast as any.
+    fn fastest(&self) -> Candidate {
+        let most = self.line.seconds(self.last).ln_seconds;
+        let enough = most - (1.0 - Frontier::AS_FAST).ln();
+        self.fewest(|s| s.ln_seconds <= enough).0
+    }
+
+    /// The fewest bytes that are good enough; the most there are if none is.
+    fn fewest(&self, good: impl Fn(&Seconds) -> bool) -> (Candidate, Seconds) {
+        let seconds = |step: u32| {
+            let position = (self.first + f64::from(step)).min(self.last);
+            self.line.seconds(position)
+        };
+        let (mut low, mut high) = (0, self.steps);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if good(&seconds(middle)) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        let bytes = self.least_bytes * (f64::from(low) / Line::STEPS_PER_OCTAVE).exp2();
+        let shape = SubtaskShape {
+            cache_bytes: bytes.min(self.most_bytes),
+            ..self.shape
+        };
+        let seconds = seconds(low);
+        (self.frontier.judge(shape, seconds), seconds)
     }
 }

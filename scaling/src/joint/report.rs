@@ -1,7 +1,7 @@
 //! Turns choices into a plan: shapes, reasons, predictions, what was rejected.
 
 use super::Subject;
-use super::choice::{Choice, Kind};
+use super::choice::{Choice, Chosen, Kind};
 use super::frontier::Candidate;
 use crate::{
     CostEffect, JobPlan, JobState, JobVerdict, OperatorMemory, PredictedRate, RejectedShape,
@@ -17,11 +17,11 @@ pub(crate) fn plan(
     job: &JobState,
     mut plans: Vec<VertexPlan>,
     subjects: &[Subject<'_>],
-    choices: &[Choice],
+    choices: &[Chosen],
 ) -> JobPlan {
     let (mut before, mut after) = (0.0, 0.0);
     let mut rejected = Vec::new();
-    for (subject, choice) in subjects.iter().zip(choices) {
+    for (subject, Chosen { choice, frontier }) in subjects.iter().zip(choices) {
         let plan = &mut plans[subject.at];
         before += choice.present.cost();
         after += choice.candidate.cost();
@@ -30,7 +30,7 @@ pub(crate) fn plan(
         plan.reason = reason(subject, choice);
         if choice.kind != Kind::Stay {
             plan.memory = memory(subject, &choice.candidate);
-            rejected.extend(rejections(subject, choice));
+            rejected.extend(rejections(subject, choice, frontier));
         }
     }
     let mut plan = JobPlan::new(job, JobVerdict::Steady, plans);
@@ -82,7 +82,7 @@ fn memory(subject: &Subject<'_>, candidate: &Candidate) -> Vec<OperatorMemory> {
     let from = &subject.shape;
     let parallelism = f64::from(from.parallelism);
     let mut operators: Vec<(&str, f64, f64)> = Vec::new();
-    for cache in subject.caches {
+    for cache in &subject.caches.all {
         let name = cache.operator.operator_name.as_str();
         let buffer = cache.write_path.as_ref().map_or(0, |w| w.buffer_bytes) as f64;
         match operators.iter_mut().find(|(known, ..)| *known == name) {
@@ -120,10 +120,13 @@ fn memory(subject: &Subject<'_>, candidate: &Candidate) -> Vec<OperatorMemory> {
 }
 
 /// The other shapes of the frontier, and why not they.
-fn rejections(subject: &Subject<'_>, choice: &Choice) -> Vec<RejectedShape> {
+fn rejections(
+    subject: &Subject<'_>,
+    choice: &Choice,
+    frontier: &[Candidate],
+) -> Vec<RejectedShape> {
     let chosen = &choice.candidate;
-    let others = choice
-        .frontier
+    let others = frontier
         .iter()
         .filter(|c| c.shape.parallelism != chosen.shape.parallelism);
     let reject = |c: &Candidate| RejectedShape {

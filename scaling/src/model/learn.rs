@@ -1,20 +1,14 @@
 //! Takes a snapshot into the models: what was measured at the present shape, and how far that is from what was predicted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
-    Imbalance, JobModel, Models, Predictor, SourceLook, SubtaskShape, VertexModel, Visit, WriteCost,
+    Imbalance, JobModel, Models, Predictor, SourceLook, SubtaskShape, TaskCaches, VertexCaches,
+    VertexModel, Visit, WriteCost,
 };
 use crate::model::state_cost::StateCost;
 use crate::rates::JobRates;
-use crate::{
-    CacheState, History, JobHistory, JobState, Snapshot, VertexChange, VertexState, observe_job,
-};
-
-/// The caches of every vertex.
-pub(crate) struct VertexCaches<'a> {
-    by_task: HashMap<(&'a str, &'a str), Vec<&'a CacheState>>,
-}
+use crate::{History, JobHistory, JobState, Snapshot, VertexChange, VertexState, observe_job};
 
 /// One look at a vertex.
 struct Sample {
@@ -26,29 +20,6 @@ struct Sample {
     /// Threads whose scatter averages out.
     threads: f64,
     at_ms: u64,
-}
-
-// === impl VertexCaches ===
-
-impl<'a> VertexCaches<'a> {
-    pub fn of(snapshot: &'a Snapshot) -> Self {
-        let mut by_task: HashMap<(&str, &str), Vec<&CacheState>> = HashMap::new();
-        for (_, cache) in snapshot.caches() {
-            let task = (cache.operator.job_id.as_str(), cache.task_name.as_str());
-            by_task.entry(task).or_default().push(cache);
-        }
-        // An order of their own, so that sums do not depend on the snapshot's.
-        for caches in by_task.values_mut() {
-            caches.sort_by(|a, b| (&a.operator, a.id).cmp(&(&b.operator, b.id)));
-        }
-        Self { by_task }
-    }
-
-    /// In the order of operators and subtasks; empty for a vertex without state.
-    pub fn vertex(&self, job: &'a JobState, vertex: &'a VertexState) -> &[&'a CacheState] {
-        let task = (job.job_id.as_str(), vertex.name.as_str());
-        self.by_task.get(&task).map_or(&[], Vec::as_slice)
-    }
 }
 
 // === impl History ===
@@ -144,8 +115,8 @@ impl JobModel {
             self.restarts_at_target = 0;
         }
         self.restarts_at_target += u32::from(restarted);
-        self.vertices
-            .retain(|id, _| job.vertices.iter().any(|v| v.id == *id));
+        let present: HashSet<&str> = job.vertices.iter().map(|v| v.id.as_str()).collect();
+        self.vertices.retain(|id, _| present.contains(id.as_str()));
     }
 
     /// What every pipeline really read, from what arrived outside less what more is waiting there: offsets do not err. (The Flink
@@ -241,7 +212,7 @@ fn pipelines(job: &JobState, rates: &JobRates) -> Vec<usize> {
 /// What a snapshot shows of one vertex.
 struct Seen<'a> {
     vertex: &'a VertexState,
-    caches: &'a [&'a CacheState],
+    caches: &'a TaskCaches<'a>,
     records_per_s: f64,
     queued: bool,
     exact: bool,
@@ -256,7 +227,7 @@ impl VertexModel {
     const SAME_TARGET: f64 = 0.05;
     /// A thread that works this share of its time never waits.
     const SATURATED: f64 = 0.98;
-    const KEPT_VISITS: usize = 16;
+    pub(crate) const KEPT_VISITS: usize = 16;
     /// Scatter assumed of busy time, of rates under lag, and of the cost of state.
     const BUSY_SCATTER: f64 = 0.1;
     const SATURATED_SCATTER: f64 = 0.01;
@@ -265,7 +236,7 @@ impl VertexModel {
     const MOST_SAMPLES: f64 = 240.0;
 
     fn observe(&mut self, seen: &Seen<'_>) {
-        let Some(shape) = SubtaskShape::of(seen.vertex, seen.caches) else {
+        let Some(shape) = seen.caches.shape(seen.vertex) else {
             return;
         };
         if let Some(target) = seen.target_per_s {
@@ -323,7 +294,7 @@ impl VertexModel {
     }
 
     fn learn_state(&mut self, seen: &Seen<'_>, sample: &Sample) {
-        let Some(newer) = StateCost::measure(seen.caches, sample.records_per_s) else {
+        let Some(newer) = StateCost::measure(&seen.caches.all, sample.records_per_s) else {
             return;
         };
         match &mut self.state {
@@ -341,7 +312,12 @@ impl VertexModel {
     }
 
     fn learn_write(&mut self, seen: &Seen<'_>, sample: &Sample) {
-        let paths: Option<Vec<_>> = seen.caches.iter().map(|c| c.write_path.as_ref()).collect();
+        let paths: Option<Vec<_>> = seen
+            .caches
+            .all
+            .iter()
+            .map(|c| c.write_path.as_ref())
+            .collect();
         let Some(paths) = paths.filter(|p| !p.is_empty()) else {
             return;
         };
@@ -434,34 +410,5 @@ impl VertexModel {
                 self.imbalance = Imbalance::default();
             }
         }
-    }
-}
-
-// === impl SubtaskShape ===
-
-impl SubtaskShape {
-    /// The shape of a vertex; absent while not every subtask has reported its caches.
-    pub(crate) fn of(vertex: &VertexState, caches: &[&CacheState]) -> Option<Self> {
-        let parallelism = vertex.parallelism;
-        if parallelism == 0 || !caches.len().is_multiple_of(parallelism as usize) {
-            return None;
-        }
-        // Sizes just changed: counters of the window belong to the old ones.
-        if caches
-            .iter()
-            .any(|c| c.parallelism != parallelism || c.window.is_none())
-        {
-            return None;
-        }
-        let per_subtask = |bytes: fn(&CacheState) -> u64| {
-            caches.iter().map(|c| bytes(c) as f64).sum::<f64>() / f64::from(parallelism)
-        };
-        Some(Self {
-            parallelism,
-            cache_bytes: per_subtask(|c| c.capacity_bytes),
-            write_buffer_bytes: per_subtask(|c| {
-                c.write_path.as_ref().map_or(0, |w| w.buffer_bytes)
-            }),
-        })
     }
 }

@@ -4,6 +4,7 @@
 //! away, the larger the variance: with the part of the time that depends on memory, with every doubling of the parallelism, and
 //! with age. The predictions are combined by their variances.
 
+use super::state_cost::StateCost;
 use super::{Imbalance, SubtaskShape, VertexModel, Visit, WriteCost};
 
 /// Logarithm of seconds per record of one instance.
@@ -28,6 +29,30 @@ pub(crate) struct Predictor<'a> {
     doubling_variance: f64,
     /// Load of the busiest instance over the mean wherever there are several.
     imbalance: f64,
+    /// Logarithm of the formula at every visit.
+    ln_visits: Vec<f64>,
+}
+
+/// Predictions for one parallelism and one size of the write buffers, over cache bytes: whatever does not depend on these is
+/// reckoned once.
+pub(crate) struct Line<'a> {
+    parallelism: u32,
+    state: Option<&'a StateCost>,
+    state_gain: f64,
+    /// Seconds per record that do not depend on the cache.
+    rest_seconds: f64,
+    terms: [Term; VertexModel::KEPT_VISITS],
+    visits: usize,
+}
+
+/// What one visit contributes to a [`Line`].
+#[derive(Clone, Copy, Default)]
+struct Term {
+    ln_seconds: f64,
+    /// Less this is the logarithm of a formula's value the ratio to the visit.
+    ln_visit: f64,
+    variance: f64,
+    ratio_variance: f64,
 }
 
 // === impl Predictor ===
@@ -62,6 +87,7 @@ impl<'a> Predictor<'a> {
             state_variance: 0.0,
             doubling_variance: Self::PER_DOUBLING_DEVIATION.powi(2) * widening,
             imbalance: Imbalance::none(),
+            ln_visits: Vec::new(),
         };
         let several = model.visits.iter().rev();
         let mut several = several.filter(|v| v.shape.parallelism > 1);
@@ -78,39 +104,64 @@ impl<'a> Predictor<'a> {
         }
         let rest = present.ln_seconds.exp() - predictor.memory_seconds(&present.shape);
         predictor.cpu_seconds = rest.max(Self::LEAST_CPU * present.ln_seconds.exp());
+        let ln_visits = model.visits.iter();
+        predictor.ln_visits = ln_visits
+            .map(|v| predictor.formula(&v.shape).ln())
+            .collect();
         Some(predictor)
     }
 
-    /// By how much longer a record takes at a shape than at a visited one by the formula, as a logarithm: memory, and the load of
-    /// the busiest instance. One instance alone has nobody to be busier than.
-    fn ln_ratio(&self, shape: &SubtaskShape, visit: &Visit) -> f64 {
-        let uneven = match (visit.shape.parallelism, shape.parallelism) {
+    /// By how much unevenness makes a record take longer at a parallelism than at a visit: the load of the busiest instance. One
+    /// instance alone has nobody to be busier than.
+    fn uneven(&self, parallelism: u32, visit: &Visit) -> f64 {
+        match (visit.shape.parallelism, parallelism) {
             (1, 2..) => self.imbalance,
             (2.., 1) => visit.imbalance.recip(),
             _ => 1.0,
-        };
-        (self.formula(shape) / self.formula(&visit.shape) * uneven).ln()
+        }
     }
 
     /// The prediction for a shape.
     pub fn seconds(&self, shape: &SubtaskShape) -> Seconds {
-        let (mut sum, mut weight) = (0.0, 0.0);
-        for visit in &self.model.visits {
-            let ratio = self.ln_ratio(shape, visit);
-            let doublings =
-                (f64::from(shape.parallelism) / f64::from(visit.shape.parallelism)).log2();
+        let line = self.line(shape.parallelism, shape.write_buffer_bytes);
+        line.seconds(line.position(shape.cache_bytes))
+    }
+
+    /// The predictions for a parallelism and a size of the write buffers.
+    pub fn line(&self, parallelism: u32, write_buffer_bytes: f64) -> Line<'a> {
+        let write = self.model.write.as_ref();
+        let write = write.map_or(0.0, |w| w.at(parallelism, write_buffer_bytes));
+        let mut line = Line {
+            parallelism,
+            state: self.model.state.as_ref(),
+            state_gain: self.state_gain,
+            rest_seconds: self.cpu_seconds + write,
+            terms: [Term::default(); VertexModel::KEPT_VISITS],
+            visits: 0,
+        };
+        let visits = self.model.visits.iter().zip(&self.ln_visits);
+        for ((visit, ln_visit), term) in visits.zip(&mut line.terms) {
+            let there = visit.shape.parallelism;
+            let doublings = match parallelism == there {
+                true => 0.0,
+                false => (f64::from(parallelism) / f64::from(there)).log2(),
+            };
+            let uneven = match self.uneven(parallelism, visit) {
+                1.0 => 0.0,
+                uneven => uneven.ln(),
+            };
             let hours = self.now_ms.saturating_sub(visit.last_ms) as f64 / 3.6e6;
-            let variance = 1.0 / visit.weight
-                + self.ratio_variance(shape, &visit.shape) * ratio * ratio
-                + self.doubling_variance * doublings * doublings
-                + (Self::DRIFT_PER_HOUR * hours).powi(2);
-            sum += (visit.ln_seconds + ratio + Self::PER_DOUBLING * doublings) / variance;
-            weight += 1.0 / variance;
+            *term = Term {
+                ln_seconds: visit.ln_seconds + Self::PER_DOUBLING * doublings,
+                ln_visit: ln_visit - uneven,
+                variance: 1.0 / visit.weight
+                    + self.doubling_variance * doublings * doublings
+                    + (Self::DRIFT_PER_HOUR * hours).powi(2),
+                ratio_variance: self.ratio_variance(parallelism, there),
+            };
+            line.visits += 1;
         }
-        Seconds {
-            ln_seconds: sum / weight,
-            variance: 1.0 / weight,
-        }
+        line
     }
 
     /// Deviation of the part of a prediction that trying other bytes would make certain.
@@ -118,7 +169,8 @@ impl<'a> Predictor<'a> {
         let here = self.formula(shape);
         let off = |visit: &Visit| {
             let ratio = (here / self.formula(&visit.shape)).ln();
-            self.ratio_variance(shape, &visit.shape).sqrt() * ratio.abs()
+            let variance = self.ratio_variance(shape.parallelism, visit.shape.parallelism);
+            variance.sqrt() * ratio.abs()
         };
         let offs = self.model.visits.iter().map(off);
         offs.fold(f64::INFINITY, f64::min)
@@ -140,15 +192,16 @@ impl<'a> Predictor<'a> {
         self.model.state.is_some()
     }
 
-    /// Relative variance of the ratio between two shapes by the formula.
-    fn ratio_variance(&self, a: &SubtaskShape, b: &SubtaskShape) -> f64 {
+    /// Relative variance of the ratio between shapes of two parallelisms by the formula.
+    fn ratio_variance(&self, a: u32, b: u32) -> f64 {
         let Some(state) = &self.model.state else {
             return 0.0;
         };
-        let away = |shape: &SubtaskShape| {
-            (f64::from(shape.parallelism) / f64::from(state.parallelism))
+        let away = |parallelism: u32| match parallelism == state.parallelism {
+            true => 0.0,
+            false => (f64::from(parallelism) / f64::from(state.parallelism))
                 .log2()
-                .abs()
+                .abs(),
         };
         self.state_variance + (Self::RESCALED_DEVIATION * away(a).max(away(b))).powi(2)
     }
@@ -161,7 +214,11 @@ impl<'a> Predictor<'a> {
     fn memory_seconds(&self, shape: &SubtaskShape) -> f64 {
         let state = self.model.state.as_ref();
         let state = state.map_or(0.0, |s| s.at(shape.parallelism, shape.cache_bytes));
-        let write = self.model.write.as_ref().map_or(0.0, |w| w.at(shape));
+        let write = self
+            .model
+            .write
+            .as_ref()
+            .map_or(0.0, |w| w.at(shape.parallelism, shape.write_buffer_bytes));
         self.state_gain * state + write
     }
 
@@ -198,6 +255,36 @@ impl<'a> Predictor<'a> {
     }
 }
 
+// === impl Line ===
+
+impl Line<'_> {
+    /// Positions in an octave of bytes.
+    pub const STEPS_PER_OCTAVE: f64 = StateCost::STEPS_PER_OCTAVE;
+
+    /// Where these cache bytes of one subtask lie on the line: in steps of an eighth of an octave.
+    pub fn position(&self, cache_bytes: f64) -> f64 {
+        self.state
+            .map_or(0.0, |s| s.position(self.parallelism, cache_bytes))
+    }
+
+    /// The prediction for a position.
+    pub fn seconds(&self, position: f64) -> Seconds {
+        let state = self.state.map_or(0.0, |s| s.at_position(position));
+        let ln_formula = (self.rest_seconds + self.state_gain * state).ln();
+        let (mut sum, mut weight) = (0.0, 0.0);
+        for term in &self.terms[..self.visits] {
+            let ratio = ln_formula - term.ln_visit;
+            let variance = term.variance + term.ratio_variance * ratio * ratio;
+            sum += (term.ln_seconds + ratio) / variance;
+            weight += 1.0 / variance;
+        }
+        Seconds {
+            ln_seconds: sum / weight,
+            variance: 1.0 / weight,
+        }
+    }
+}
+
 // === impl WriteCost ===
 
 impl WriteCost {
@@ -206,9 +293,9 @@ impl WriteCost {
 
     /// Stalled seconds per record with these write buffers: they are in proportion to what compaction writes, and that falls with
     /// the number of levels between write buffer and data (O'Neil et al., 1996).
-    pub(crate) fn at(&self, shape: &SubtaskShape) -> f64 {
+    pub(crate) fn at(&self, parallelism: u32, write_buffer_bytes: f64) -> f64 {
         let now = self.write_buffer_bytes * f64::from(self.parallelism);
-        let then = shape.write_buffer_bytes * f64::from(shape.parallelism);
+        let then = write_buffer_bytes * f64::from(parallelism);
         if self.amplification <= 0.0 || now <= 0.0 || then <= 0.0 {
             return self.stall_seconds;
         }

@@ -18,7 +18,8 @@ pub struct StateCost {
 
 impl StateCost {
     const SMALLEST_BYTES: f64 = 65_536.0;
-    const STEPS_PER_OCTAVE: f64 = 8.0;
+    /// Below what a curve can tell apart.
+    pub(crate) const STEPS_PER_OCTAVE: f64 = 8.0;
     /// 20 octaves: 64 KiB to 64 GiB.
     const POINTS: usize = 161;
     /// Subtasks looked at: the mean of so many is known well enough.
@@ -90,10 +91,19 @@ impl StateCost {
     /// Seconds per record with these bytes of one subtask, at this parallelism: half as many instances have twice the keys each,
     /// and need twice the bytes for the same miss ratio.
     pub(crate) fn at(&self, parallelism: u32, cache_bytes: f64) -> f64 {
+        self.at_position(self.position(parallelism, cache_bytes))
+    }
+
+    /// Where these bytes of one subtask lie, in steps from the smallest size.
+    pub(crate) fn position(&self, parallelism: u32, cache_bytes: f64) -> f64 {
         let bytes = cache_bytes * f64::from(parallelism) / f64::from(self.parallelism);
-        let steps = (bytes.max(Self::SMALLEST_BYTES) / Self::SMALLEST_BYTES).log2();
+        (bytes / Self::SMALLEST_BYTES).log2() * Self::STEPS_PER_OCTAVE
+    }
+
+    /// Seconds per record there. Sizes off the scale count like its ends.
+    pub(crate) fn at_position(&self, position: f64) -> f64 {
         let last = self.seconds.len().saturating_sub(1);
-        let steps = (steps * Self::STEPS_PER_OCTAVE).min(last as f64);
+        let steps = position.max(0.0).min(last as f64);
         let point = (steps as usize).min(last.saturating_sub(1));
         let (from, to) = (self.seconds[point], self.seconds[last.min(point + 1)]);
         from + (to - from) * (steps - point as f64)
