@@ -48,12 +48,14 @@ pub(crate) fn fit_slots(plan: &mut JobPlan, job: &JobState, available: u32) {
     }
 }
 
-/// Cuts the memory of the vertices that change in proportion, so that all subtasks together keep within the budget.
+/// Cuts the memory of the vertices that change in proportion, so that all subtasks together keep within the budget, write buffers at
+/// what they take of it.
 pub(crate) fn fit_memory(
     plan: &mut JobPlan,
     job: &JobState,
     index: &StateIndex<'_>,
     budget_bytes: u64,
+    write_buffer_cost: f64,
 ) -> Result<(), String> {
     let mut fixed = 0_u128;
     let mut least = 0_u128;
@@ -70,7 +72,8 @@ pub(crate) fn fit_memory(
             let capacity = operator.capacity_bytes();
             let bytes = named.map_or(capacity, |m| m.to_cache_bytes);
             let buffers = named.and_then(|m| m.to_write_buffer_bytes);
-            fixed += instances * u128::from(buffers.unwrap_or(0));
+            let there = buffers.unwrap_or_else(|| operator.write_buffer_bytes());
+            fixed += instances * (there as f64 * write_buffer_cost) as u128;
             if changes {
                 let minimum = operator.min_cache_bytes().min(bytes);
                 least += instances * u128::from(minimum);

@@ -132,11 +132,18 @@ impl JobGuard<'_> {
                 });
             }
         }
+        let cost = self.snapshot.write_buffer_cost();
         let tms = self.snapshot.task_managers.iter();
-        let by_tms: u64 = tms.map(|tm| tm.budget.cache_bytes).sum();
+        let for_caches: u64 = tms.map(|tm| tm.budget.cache_bytes).sum();
+        let paths = self
+            .snapshot
+            .caches()
+            .filter_map(|(_, c)| c.write_path.as_ref());
+        let buffers: u64 = paths.map(|p| p.buffer_bytes).sum();
+        let by_tms = for_caches.saturating_add((buffers as f64 * cost) as u64);
         let budget = self.snapshot.terms.memory_budget_bytes;
         let budget = budget.map_or(by_tms, |budget| budget.min(by_tms.max(1)));
-        fit_memory(plan, job, index, budget).map_err(|rule| JobVerdict::Vetoed { rule })
+        fit_memory(plan, job, index, budget, cost).map_err(|rule| JobVerdict::Vetoed { rule })
     }
 
     /// Slots this job may have: what it holds and what is free, within the budget; absent where nobody knows.

@@ -23,6 +23,7 @@ use crate::{
     History, JobPlan, JobState, JobVerdict, Limits, Measured, Missing, Snapshot, VertexPlan,
     VertexReason, VertexState,
 };
+use budget::{Fixed, Memory};
 use choice::choose;
 use frontier::{Frontier, Need};
 
@@ -53,8 +54,9 @@ impl Joint {
     /// A plan for every job.
     pub fn decide(&self, snapshot: &Snapshot, history: &History) -> Vec<JobPlan> {
         let caches = VertexCaches::of(snapshot);
+        let memory = Memory::of(snapshot, &caches);
         let jobs = snapshot.jobs.iter().flatten();
-        jobs.map(|job| self.decide_one(snapshot, history, job, &caches))
+        jobs.map(|job| self.decide_one(snapshot, history, job, &caches, &memory))
             .collect()
     }
 
@@ -64,6 +66,7 @@ impl Joint {
         history: &'a History,
         job: &'a JobState,
         caches: &'a VertexCaches<'a>,
+        memory: &Memory,
     ) -> JobPlan {
         if job.state != "RUNNING" {
             let what = format!("the job is {}", job.state);
@@ -89,6 +92,7 @@ impl Joint {
                 caches.vertex(job, vertex),
                 target,
                 &groups,
+                memory,
             );
             let reason = match seen {
                 Ok(subject) => {
@@ -109,7 +113,7 @@ impl Joint {
         }
         let model = history.models.jobs.get(&job.job_id);
         let restarts_at_target = model.map_or(0, |m| m.restarts_at_target);
-        let fixed = budget::Fixed::of(snapshot, job, &subjects, caches.total_bytes);
+        let fixed = Fixed::of(snapshot, job, &subjects, caches, memory);
         let choices = choose(&subjects, snapshot, job, restarts_at_target, &fixed);
         report::plan(job, plans, &subjects, &choices)
     }
@@ -128,6 +132,7 @@ impl Joint {
         caches: &'a TaskCaches<'a>,
         target: &Measured,
         groups: &BTreeMap<&str, u32>,
+        memory: &Memory,
     ) -> Result<Subject<'a>, VertexReason> {
         let vertex = &job.vertices[at];
         if vertex.source.is_some() {
@@ -171,6 +176,7 @@ impl Joint {
             &shape,
             target_per_s,
             f64::from(sharing),
+            memory,
         );
         Ok(Subject {
             at,

@@ -57,6 +57,10 @@ pub struct BudgetState {
     pub allocated_bytes: u64,
     /// Smallest capacity a cache may be given.
     pub min_cache_bytes: u64,
+    /// What write buffers take of the whole budget beside the caches, in percent of their size: memtables may hold more than their
+    /// manager is told. 0: they cannot be resized.
+    #[serde(default = "BudgetState::as_large_as_they_are")]
+    pub write_buffer_cost_percent: u32,
 }
 
 /// Name of an operator subtask that outlives restarts of tasks, TaskManagers and controllers.
@@ -145,6 +149,14 @@ pub struct Window {
     pub misses: u64,
 }
 
+// === impl BudgetState ===
+
+impl BudgetState {
+    fn as_large_as_they_are() -> u32 {
+        100
+    }
+}
+
 // === impl TaskManagerState ===
 
 impl TaskManagerState {
@@ -214,6 +226,13 @@ impl Snapshot {
     #[must_use]
     pub fn job(&self, job_id: &str) -> Option<&JobState> {
         self.jobs.as_ref()?.iter().find(|j| j.job_id == job_id)
+    }
+
+    /// Bytes of the budget that a byte of write buffers takes; alike on all TaskManagers of one cluster.
+    pub(crate) fn write_buffer_cost(&self) -> f64 {
+        let budgets = self.task_managers.iter().map(|tm| tm.budget);
+        let percent = budgets.map(|b| b.write_buffer_cost_percent).max();
+        f64::from(percent.unwrap_or(0)) / 100.0
     }
 
     /// All caches with the TaskManager they are in.

@@ -74,6 +74,16 @@ impl OperatorState<'_> {
         total / (self.caches.len() as u64).max(1)
     }
 
+    /// Mean size of its subtasks' write buffers; 0 where the agent does not know them.
+    pub fn write_buffer_bytes(&self) -> u64 {
+        let paths = self
+            .caches
+            .iter()
+            .filter_map(|at| at.cache.write_path.as_ref());
+        let total: u64 = paths.map(|p| p.buffer_bytes).sum();
+        total / (self.caches.len() as u64).max(1)
+    }
+
     /// The smallest capacity every one of its caches may be given.
     pub fn min_cache_bytes(&self) -> u64 {
         let minima = self.caches.iter().map(|at| at.tm.budget.min_cache_bytes);

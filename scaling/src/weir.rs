@@ -37,8 +37,10 @@ impl Policy for WeirPolicy {
         };
         let shaped = shaped_tasks(&jobs);
         let of_tm = |tm: &TaskManagerState| {
-            let task = |c: &crate::CacheState| (c.operator.job_id.clone(), c.task_name.clone());
-            if !shaped.is_empty() && tm.caches.iter().any(|c| shaped.contains(&task(c))) {
+            let is_shaped = |c: &crate::CacheState| {
+                shaped.contains(&(c.operator.job_id.as_str(), c.task_name.as_str()))
+            };
+            if !shaped.is_empty() && tm.caches.iter().any(is_shaped) {
                 return keep(tm);
             }
             self.redistribution.decide(snapshot, tm)
@@ -62,13 +64,13 @@ impl WeirPolicy {
 }
 
 /// Job and chain of every vertex whose shape the joint half decides on.
-fn shaped_tasks(jobs: &[JobPlan]) -> BTreeSet<(String, String)> {
+fn shaped_tasks(jobs: &[JobPlan]) -> BTreeSet<(&str, &str)> {
     let vertices = jobs
         .iter()
         .flat_map(|job| job.vertices.iter().map(move |v| (job, v)));
     let decided = vertices.filter(|(_, v)| v.predicted.is_some());
     decided
-        .map(|(job, v)| (job.job_id.clone(), v.name.clone()))
+        .map(|(job, v)| (job.job_id.as_str(), v.name.as_str()))
         .collect()
 }
 

@@ -9,7 +9,7 @@ use build::{MIB, cache, curve, task_manager};
 use proptest::prelude::*;
 use weir_scaling::{
     CacheState, History, JobPlan, JobVerdict, Measured, Missing, Policy, Snapshot, VertexPlan,
-    VertexReason, VertexState, WeirPolicy,
+    VertexReason, VertexState, WeirPolicy, WritePath,
 };
 
 /// How a vertex does: instances, cache of each in MiB, records per second through it, load.
@@ -314,6 +314,40 @@ fn budget_smaller_than_the_minimum_changes_nothing_for_the_worse() {
     assert!(
         v0.memory.iter().all(|m| m.to_cache_bytes <= 64 * MIB),
         "{plan:?}"
+    );
+}
+
+/// One instance that waits for compaction two fifths of its time, behind write buffers of 8 MiB that take half as much again.
+#[test]
+fn write_buffers_grow_at_the_expense_of_a_cache_that_does_not_need_its_bytes() {
+    let mut s = job(1040.0, &[by_cpu(1, 1000.0, 1.0)], 1, 64);
+    s.terms.memory_budget_bytes = Some(1024 * MIB);
+    s.task_managers[0].budget.write_buffer_cost_percent = 150;
+    let path = WritePath {
+        buffer_bytes: 8 * MIB,
+        used_bytes: 4 * MIB,
+        flushed_bytes_per_second: Measured::of(10e6),
+        compacted_bytes_per_second: Measured::of(200e6),
+        stalled: Measured::of(0.4),
+    };
+    s.task_managers[0].caches[0].write_path = Some(path.clone());
+    let plan = decide(&s);
+    let memory = &of(&plan, "v0").memory[0];
+    let buffers = memory.to_write_buffer_bytes.unwrap_or(8 * MIB);
+    assert!(buffers > 8 * MIB, "{plan:?}");
+    let taken = memory.to_cache_bytes + buffers * 3 / 2;
+    assert!(taken <= (64 + 12) * MIB, "{taken}: {plan:?}");
+
+    // Nobody knows what stalls: write buffers stay.
+    s.task_managers[0].caches[0].write_path = Some(WritePath {
+        stalled: Measured::Missing(Missing::OneReport),
+        ..path
+    });
+    let unknown = decide(&s);
+    let kept = of(&unknown, "v0").memory.iter();
+    assert!(
+        kept.map(|m| m.to_write_buffer_bytes).all(|b| b.is_none()),
+        "{unknown:?}"
     );
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Subject;
 use super::choice::{Choice, Floor, Kind, Price};
+use crate::model::VertexCaches;
 use crate::{JobState, Snapshot};
 
 /// What may be used, less what vertices use that cannot be decided on.
@@ -17,15 +18,45 @@ pub(crate) struct Fixed {
     group_of: Vec<usize>,
 }
 
+/// The memory of a cluster: caches and the write buffers beside them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Memory {
+    /// What both may take together.
+    pub bytes: f64,
+    /// What a byte of write buffers takes.
+    pub write_buffer_cost: f64,
+}
+
+// === impl Memory ===
+
+impl Memory {
+    pub fn of(snapshot: &Snapshot, caches: &VertexCaches<'_>) -> Self {
+        let write_buffer_cost = snapshot.write_buffer_cost();
+        let tms = snapshot.task_managers.iter();
+        let for_caches: f64 = tms.map(|tm| tm.budget.cache_bytes as f64).sum();
+        let there = for_caches + write_buffer_cost * caches.write_buffer_bytes as f64;
+        let budget = snapshot.terms.memory_budget_bytes;
+        Self {
+            bytes: budget.map_or(there, |b| there.min(b as f64)),
+            write_buffer_cost,
+        }
+    }
+
+    /// What caches and write buffers take.
+    pub fn taken(&self, cache_bytes: u64, write_buffer_bytes: u64) -> f64 {
+        cache_bytes as f64 + self.write_buffer_cost * write_buffer_bytes as f64
+    }
+}
+
 // === impl Fixed ===
 
 impl Fixed {
-    /// `total_bytes`: of all caches and write buffers of the snapshot.
     pub fn of(
         snapshot: &Snapshot,
         job: &JobState,
         subjects: &[Subject<'_>],
-        total_bytes: u64,
+        caches: &VertexCaches<'_>,
+        memory: &Memory,
     ) -> Self {
         let terms = &snapshot.terms;
         let decided: BTreeSet<usize> = subjects.iter().map(|s| s.at).collect();
@@ -48,15 +79,17 @@ impl Fixed {
         let distinct = subjects
             .iter()
             .filter(|s| names.insert(s.vertex.name.as_str()));
-        let decided_bytes: u64 = distinct
-            .map(|s| s.caches.capacity_bytes + s.caches.write_buffer_bytes)
-            .sum();
-        let all: f64 = snapshot
-            .task_managers
-            .iter()
-            .map(|tm| tm.budget.cache_bytes as f64)
-            .sum();
-        let bytes = terms.memory_budget_bytes.map_or(all, |b| all.min(b as f64));
+        let decided = distinct.fold((0, 0), |(capacity, buffers), s| {
+            let caches = s.caches;
+            (
+                capacity + caches.capacity_bytes,
+                buffers + caches.write_buffer_bytes,
+            )
+        });
+        let of_others = memory.taken(
+            caches.capacity_bytes - decided.0,
+            caches.write_buffer_bytes - decided.1,
+        );
         let slots = [terms.slot_budget, snapshot.slots.map(|s| s.total)];
         Self {
             slots: slots
@@ -64,7 +97,7 @@ impl Fixed {
                 .flatten()
                 .min()
                 .map_or(u64::MAX, u64::from),
-            bytes: bytes - (total_bytes - decided_bytes) as f64,
+            bytes: memory.bytes - of_others,
             groups,
             group_of,
         }
@@ -72,12 +105,23 @@ impl Fixed {
 
     /// Whether the choices keep the budgets: (slots, bytes).
     fn keeps(&self, choices: &[Choice]) -> (bool, bool) {
-        let chosen = |c: &Choice| (c.candidate.shape.parallelism, c.candidate.total_bytes());
+        let chosen = |c: &Choice| (c.candidate.shape.parallelism, c.candidate.total_bytes);
         self.allows(choices.iter().map(chosen))
     }
 
     /// Whether instances and bytes of the subjects, in their order, keep the budgets: (slots, bytes).
     fn allows(&self, subjects: impl Iterator<Item = (u32, f64)>) -> (bool, bool) {
+        let (slots, bytes) = self.taken(subjects);
+        (slots <= self.slots, bytes <= self.bytes)
+    }
+
+    /// How many times the budgets these take, of the scarcer.
+    pub fn share_taken(&self, floors: &[Floor]) -> f64 {
+        let (slots, bytes) = self.taken(floors.iter().map(|f| (f.parallelism, f.bytes)));
+        (slots as f64 / self.slots as f64).max(bytes / self.bytes)
+    }
+
+    fn taken(&self, subjects: impl Iterator<Item = (u32, f64)>) -> (u64, f64) {
         let mut groups = self.groups.clone();
         let mut all_bytes = 0.0;
         for ((parallelism, bytes), group) in subjects.zip(&self.group_of) {
@@ -85,7 +129,7 @@ impl Fixed {
             all_bytes += bytes;
         }
         let slots: u64 = groups.iter().map(|p| u64::from(*p)).sum();
-        (slots <= self.slots, all_bytes <= self.bytes)
+        (slots, all_bytes)
     }
 }
 
@@ -137,7 +181,7 @@ pub(crate) fn fit(
     let loss = |c: &Choice| c.candidate.sufficient - c.present.sufficient;
     let frees = |c: &Choice| {
         c.candidate.shape.parallelism > c.present.shape.parallelism
-            || c.candidate.total_bytes() > c.present.total_bytes()
+            || c.candidate.total_bytes > c.present.total_bytes
     };
     let mut growing: Vec<usize> = (0..choices.len())
         .filter(|at| frees(&choices[*at]))

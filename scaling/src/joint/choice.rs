@@ -68,6 +68,8 @@ struct Wish {
     unsettled: bool,
     /// Whether of any shape it is not known if it is enough.
     unclear: bool,
+    /// How surely a shape has to be enough if it is only cheaper.
+    sure: f64,
 }
 
 /// Below this probability of being enough, the present parallelism is given up.
@@ -76,6 +78,8 @@ const GIVEN_UP: f64 = 0.3;
 const TAKEN: f64 = 0.7;
 /// A parallelism that is only cheaper has to be enough with this one: two restarts are lost if not.
 const SURE: f64 = 0.9;
+/// The same once the job was restarted at this target already: what was believed at the first restart did not hold.
+const SURE_AGAIN: f64 = 0.98;
 /// Snapshots for which a doubtful restart waits for better measurements.
 const PATIENCE: u32 = 4;
 /// A measurement is good enough if it deviates by less.
@@ -91,7 +95,8 @@ const SAVING: f64 = 0.02;
 const SETTLED: f64 = 10.0;
 /// A shape that falls short gets at least so many times its bytes: small steps would cost more time than bytes.
 const LEAST_GROWTH: f64 = 1.5;
-/// Present bytes that are enough with this probability stay.
+/// Present bytes that are enough with this probability stay. The longer the target has held, the less doubt is let in: what is
+/// too slow shows itself, and what is just fast enough always looks doubtful.
 const ENOUGH: f64 = 0.6;
 /// Share of the job's cost that a restart has to save where none is needed, in the first [`SETTLED`] snapshots of a target; later in
 /// proportion more, as with bytes.
@@ -114,39 +119,54 @@ pub(crate) fn choose(
     fixed: &Fixed,
 ) -> Vec<Chosen> {
     let asking = |asked: &[Subject<'_>]| {
-        let wishes: Vec<Wish> = asked.iter().map(Wish::of).collect();
+        let wish = |s: &Subject<'_>| Wish::of(s, restarts_at_target);
+        let wishes: Vec<Wish> = asked.iter().map(wish).collect();
         let by = |price: Price| of_job(asked, &wishes, snapshot, job, restarts_at_target, price);
         let floors = floors(asked, &wishes);
         match budget::within(fixed, floors.as_deref(), by) {
             Ok(choices) => Ok(chosen(choices, wishes)),
-            Err(choices) => Err((choices, wishes)),
+            Err(choices) => Err((choices, wishes, floors)),
         }
     };
-    let (first, wishes) = match asking(subjects) {
+    let (first, wishes, floors) = match asking(subjects) {
         Ok(chosen) => return chosen,
         Err(first) => first,
     };
     // The budgets do not allow all targets: as large a share of them as they do, alike for all, since a pipeline is as fast as its
     // slowest vertex. Not again and again, as measurements scatter.
     if restarts_at_target < 2 {
-        let share = |share: f64| {
+        let taken = floors.map_or(1.0, |f| fixed.share_taken(&f));
+        let by_share = |share: f64| {
             let asked: Vec<Subject<'_>> = subjects.iter().map(|s| s.asking(share)).collect();
             asking(&asked).ok()
         };
-        // A smaller share never takes more: bisect for the largest.
-        let (mut best, mut low, mut high) = (None, 0, SHARES.len());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match share(SHARES[middle]) {
-                Some(chosen) => (best, high) = (Some(chosen), middle),
-                None => low = middle + 1,
-            }
-        }
-        if let Some(best) = best {
+        if let Some(best) = largest_share(taken, by_share) {
             return best;
         }
     }
     chosen(budget::fit(subjects, fixed, first), wishes)
+}
+
+/// What the largest share of the targets that fits leads to. A smaller share never takes more; what the whole takes at least tells
+/// about where to look.
+fn largest_share<T>(taken: f64, by_share: impl Fn(f64) -> Option<T>) -> Option<T> {
+    let (mut best, mut low, mut high) = (None, 0, SHARES.len());
+    let mut next = SHARES.partition_point(|share| share * taken > 1.0);
+    while low < high {
+        let at = next.clamp(low, high - 1);
+        match by_share(SHARES[at]) {
+            Some(found) => {
+                best = Some(found);
+                high = at;
+                next = at.saturating_sub(1);
+            }
+            None => {
+                low = at + 1;
+                next = low;
+            }
+        }
+    }
+    best
 }
 
 fn chosen(choices: Vec<Choice>, wishes: Vec<Wish>) -> Vec<Chosen> {
@@ -279,7 +299,7 @@ fn trial(subject: &Subject<'_>, goal: &Candidate, kind: Kind) -> Option<Candidat
     };
     let room = frontier.need.most_bytes_together / f64::from(present.parallelism);
     let change = (tried.cache_bytes / present.cache_bytes).ln().abs();
-    if change < SAME_BYTES || tried.cache_bytes + tried.write_buffer_bytes > room {
+    if change < SAME_BYTES || frontier.need.bytes_of(&tried) > room {
         return None;
     }
     let tried = frontier.candidate(tried);
@@ -290,7 +310,7 @@ fn trial(subject: &Subject<'_>, goal: &Candidate, kind: Kind) -> Option<Candidat
 // === impl Wish ===
 
 impl Wish {
-    fn of(subject: &Subject<'_>) -> Self {
+    fn of(subject: &Subject<'_>, restarts_at_target: u32) -> Self {
         let frontier = subject.frontier.candidates();
         let present = subject.frontier.candidate(subject.shape);
         let here = frontier
@@ -307,6 +327,11 @@ impl Wish {
             short: here.sufficient < GIVEN_UP && present.sufficient < ENOUGH,
             unsettled: !settled,
             unclear: frontier.iter().any(maybe),
+            sure: match restarts_at_target {
+                0 => SURE,
+                _ if settled => SURE_AGAIN,
+                _ => f64::INFINITY,
+            },
             frontier,
         }
     }
@@ -329,14 +354,14 @@ impl Wish {
         let now = subject.shape.parallelism;
         self.frontier
             .iter()
-            .filter(move |c| c.sufficient >= SURE && c.shape.parallelism != now)
+            .filter(move |c| c.sufficient >= self.sure && c.shape.parallelism != now)
     }
 
     /// The least it takes at any price if nothing holds its restart.
     fn floor(&self, subject: &Subject<'_>) -> Floor {
         let of = |c: &Candidate| Floor {
             parallelism: c.shape.parallelism,
-            bytes: c.total_bytes(),
+            bytes: c.total_bytes,
         };
         let least = |a: Floor, b: Floor| Floor {
             parallelism: a.parallelism.min(b.parallelism),
@@ -389,12 +414,13 @@ fn stay(subject: &Subject<'_>, now: &Candidate, best: &Candidate) -> (Kind, Cand
     if !subject.frontier.need.has_memory || best.shape.is_same(&now.shape) {
         return keep;
     }
-    if now.sufficient < ENOUGH && best.rate_per_s > now.rate_per_s * 1.0002 {
+    let held = f64::from(subject.frontier.model.samples_at_target) / SETTLED;
+    let held = held.max(1.0);
+    if now.sufficient < ENOUGH / held && best.rate_per_s > now.rate_per_s * 1.0002 {
         return (Kind::Bytes, subject.frontier.at_least(best, LEAST_GROWTH));
     }
-    let held = f64::from(subject.frontier.model.samples_at_target) / SETTLED;
     let saves = best.sufficient >= Frontier::bytes_confidence() - 1e-6
-        && now.cost() - best.cost() > SAVING * held.max(1.0) * now.cost();
+        && now.cost() - best.cost() > SAVING * held * now.cost();
     if saves { (Kind::Bytes, *best) } else { keep }
 }
 

@@ -1,5 +1,6 @@
 //! The frontier of one vertex: for each parallelism the fewest bytes that meet the target with confidence.
 
+use super::budget::Memory;
 use super::normal::probability_below;
 use crate::model::{Line, Predictor, Seconds, SubtaskShape, TaskCaches, VertexModel};
 use crate::{Snapshot, VertexState};
@@ -11,6 +12,8 @@ pub(crate) struct Need<'a> {
     pub present: SubtaskShape,
     pub least_cache_bytes: f64,
     pub most_bytes_together: f64,
+    /// Bytes of these that a byte of write buffers takes.
+    pub write_buffer_cost: f64,
     pub most_parallelism: u32,
     pub allowed: Option<&'a [u32]>,
     pub slot_price: f64,
@@ -33,6 +36,8 @@ pub(crate) struct Candidate {
     pub slot_cost: f64,
     /// Price of its bytes per second.
     pub byte_cost: f64,
+    /// What all its instances take of the memory there is.
+    pub total_bytes: f64,
 }
 
 /// The frontier.
@@ -48,11 +53,6 @@ pub(crate) struct Frontier<'a> {
 impl Candidate {
     pub fn cost(&self) -> f64 {
         self.slot_cost + self.byte_cost
-    }
-
-    pub fn total_bytes(&self) -> f64 {
-        let shape = &self.shape;
-        f64::from(shape.parallelism) * (shape.cache_bytes + shape.write_buffer_bytes)
     }
 }
 
@@ -70,12 +70,12 @@ impl<'a> Need<'a> {
         present: &SubtaskShape,
         target_per_s: f64,
         sharing: f64,
+        memory: &Memory,
     ) -> Self {
         let terms = &snapshot.terms;
         let operators = caches.all.len() / (present.parallelism as usize).max(1);
         let budgets = || snapshot.task_managers.iter().map(|tm| tm.budget);
         let least = budgets().map(|b| b.min_cache_bytes).max().unwrap_or(0);
-        let all: f64 = budgets().map(|b| b.cache_bytes as f64).sum();
         let slots = [
             terms.slot_budget,
             snapshot.slots.map(|s| s.total),
@@ -86,14 +86,20 @@ impl<'a> Need<'a> {
             target_per_s,
             present: *present,
             least_cache_bytes: least as f64 * operators as f64,
-            most_bytes_together: terms.memory_budget_bytes.map_or(all, |b| all.min(b as f64)),
+            most_bytes_together: memory.bytes,
+            write_buffer_cost: memory.write_buffer_cost,
             most_parallelism: slots.into_iter().flatten().min().unwrap_or(1).max(1),
             allowed: vertex.allowed_parallelisms.as_deref(),
             slot_price: terms.slot_second / sharing,
             byte_price: terms.gib_second / Self::GIB,
             has_memory: !caches.all.is_empty(),
-            has_write_path: caches.have_write_paths,
+            has_write_path: caches.have_write_paths && memory.write_buffer_cost > 0.0,
         }
+    }
+
+    /// What an instance of this shape takes of the memory there is.
+    pub fn bytes_of(&self, shape: &SubtaskShape) -> f64 {
+        shape.cache_bytes + self.write_buffer_cost * shape.write_buffer_bytes
     }
 }
 
@@ -124,14 +130,15 @@ impl<'a> Frontier<'a> {
         let deviation = seconds.variance.sqrt();
         let rate_per_s = f64::from(shape.parallelism) / seconds.ln_seconds.exp();
         let margin = (rate_per_s / self.need.target_per_s).ln();
-        let bytes = shape.cache_bytes + shape.write_buffer_bytes;
+        let total_bytes = f64::from(shape.parallelism) * self.need.bytes_of(&shape);
         Candidate {
             shape,
             sufficient: probability_below(margin / deviation),
             rate_per_s,
             deviation,
             slot_cost: f64::from(shape.parallelism) * self.need.slot_price,
-            byte_cost: f64::from(shape.parallelism) * bytes * self.need.byte_price,
+            byte_cost: total_bytes * self.need.byte_price,
+            total_bytes,
         }
     }
 
@@ -279,7 +286,8 @@ impl<'a> Frontier<'a> {
     fn most_cache_bytes(&self, parallelism: u32, write_buffer_bytes: f64) -> f64 {
         // No curve reaches farther than this.
         const MOST: f64 = (64_u64 << 30) as f64;
-        let each = self.need.most_bytes_together / f64::from(parallelism) - write_buffer_bytes;
+        let each = self.need.most_bytes_together / f64::from(parallelism)
+            - self.need.write_buffer_cost * write_buffer_bytes;
         each.min(MOST).max(self.need.least_cache_bytes).max(1.0)
     }
 
@@ -326,38 +334,47 @@ impl Search<'_> {
         let meets = |s: &Seconds| {
             ln_allowed - s.ln_seconds >= Frontier::BYTES_DEVIATIONS * s.variance.sqrt()
         };
-        let (candidate, seconds) = self.fewest(meets);
-        meets(&seconds).then_some(candidate)
+        // Most parallelisms are enough with the fewest bytes, or with none.
+        let (least, most) = (self.seconds(0), self.seconds(self.steps));
+        match (meets(&least), meets(&most)) {
+            (true, _) => Some(self.candidate(0, least)),
+            (false, true) => Some(self.fewest(meets)),
+            (false, false) => None,
+        }
     }
 
     /// The fewest bytes that are as fast as any.
     fn fastest(&self) -> Candidate {
         let most = self.line.seconds(self.last).ln_seconds;
         let enough = most - (1.0 - Frontier::AS_FAST).ln();
-        self.fewest(|s| s.ln_seconds <= enough).0
+        self.fewest(|s| s.ln_seconds <= enough)
     }
 
     /// The fewest bytes that are good enough; the most there are if none is.
-    fn fewest(&self, good: impl Fn(&Seconds) -> bool) -> (Candidate, Seconds) {
-        let seconds = |step: u32| {
-            let position = (self.first + f64::from(step)).min(self.last);
-            self.line.seconds(position)
-        };
+    fn fewest(&self, good: impl Fn(&Seconds) -> bool) -> Candidate {
         let (mut low, mut high) = (0, self.steps);
         while low < high {
             let middle = low + (high - low) / 2;
-            if good(&seconds(middle)) {
+            if good(&self.seconds(middle)) {
                 high = middle;
             } else {
                 low = middle + 1;
             }
         }
-        let bytes = self.least_bytes * (f64::from(low) / Line::STEPS_PER_OCTAVE).exp2();
+        self.candidate(low, self.seconds(low))
+    }
+
+    fn seconds(&self, step: u32) -> Seconds {
+        let position = (self.first + f64::from(step)).min(self.last);
+        self.line.seconds(position)
+    }
+
+    fn candidate(&self, step: u32, seconds: Seconds) -> Candidate {
+        let bytes = self.least_bytes * (f64::from(step) / Line::STEPS_PER_OCTAVE).exp2();
         let shape = SubtaskShape {
             cache_bytes: bytes.min(self.most_bytes),
             ..self.shape
         };
-        let seconds = seconds(low);
-        (self.frontier.judge(shape, seconds), seconds)
+        self.frontier.judge(shape, seconds)
     }
 }

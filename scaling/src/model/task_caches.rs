@@ -9,8 +9,10 @@ use crate::{CacheState, JobState, Snapshot, VertexState};
 pub(crate) struct VertexCaches<'a> {
     by_task: HashMap<(&'a str, &'a str), TaskCaches<'a>>,
     none: TaskCaches<'a>,
-    /// Caches and write buffers of the whole snapshot.
-    pub total_bytes: u64,
+    /// Caches of the whole snapshot.
+    pub capacity_bytes: u64,
+    /// Write buffers of the whole snapshot.
+    pub write_buffer_bytes: u64,
 }
 
 /// The caches of one task, and what they are together: looked at once, as there may be hundreds of thousands.
@@ -33,7 +35,7 @@ pub(crate) struct TaskCaches<'a> {
 impl<'a> VertexCaches<'a> {
     pub fn of(snapshot: &'a Snapshot) -> Self {
         let mut by_task: HashMap<(&str, &str), TaskCaches<'_>> = HashMap::new();
-        let mut total_bytes = 0;
+        let (mut capacity_bytes, mut write_buffer_bytes) = (0, 0);
         let mut caches = snapshot.caches().map(|(_, c)| c).peekable();
         while let Some(cache) = caches.next() {
             let task = (cache.operator.job_id.as_str(), cache.task_name.as_str());
@@ -45,16 +47,18 @@ impl<'a> VertexCaches<'a> {
             }
         }
         for caches in by_task.values_mut() {
-            total_bytes += caches.capacity_bytes + caches.write_buffer_bytes;
+            capacity_bytes += caches.capacity_bytes;
+            write_buffer_bytes += caches.write_buffer_bytes;
             // An order of their own, so that sums do not depend on the snapshot's.
-            caches
-                .all
-                .sort_by(|a, b| (&a.operator, a.id).cmp(&(&b.operator, b.id)));
+            let order =
+                |c: &&'a CacheState| (&*c.operator.operator_name, c.operator.subtask_index, c.id);
+            caches.all.sort_by(|a, b| order(a).cmp(&order(b)));
         }
         Self {
             by_task,
             none: TaskCaches::default(),
-            total_bytes,
+            capacity_bytes,
+            write_buffer_bytes,
         }
     }
 

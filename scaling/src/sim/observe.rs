@@ -139,6 +139,7 @@ pub(crate) fn snapshot(
             budget: BudgetState {
                 cache_bytes: scenario.budget.bytes,
                 allocated_bytes: now.shapes.iter().map(Shape::total_bytes).sum(),
+                write_buffer_cost_percent: 100,
                 min_cache_bytes: scenario
                     .operators
                     .iter()

@@ -92,6 +92,7 @@ pub fn task_manager(budget_mib: u64, caches: Vec<CacheState>) -> TaskManagerStat
             cache_bytes: budget_mib * MIB,
             allocated_bytes: caches.iter().map(|c| c.capacity_bytes).sum(),
             min_cache_bytes: MIB,
+            write_buffer_cost_percent: 100,
         },
         caches,
     }
