@@ -92,8 +92,14 @@ impl RowGenerator {
                 if room.len() < self.longest_row {
                     break;
                 }
-                let event =
-                    LazyEvent::new(&self.config, self.mixed_seed, place, kind, clock.millis());
+                let event = LazyEvent::new(
+                    &self.config,
+                    self.mixed_seed,
+                    place,
+                    kind,
+                    clock.millis(),
+                    self.plan.needs_channel(),
+                );
                 let (header, row) = room.split_at_mut(ROW_HEADER);
                 let length = self.plan.write(&event, row);
                 header[..8].copy_from_slice(&batch.position.to_le_bytes());

@@ -6,6 +6,8 @@
 //! length with the highest bit set in the last of them; a longer one, or a row within the row, is referred to by offset (upper half) and
 //! length. Source: the class comments of `org.apache.flink.table.data.binary.BinaryRowData` and `BinarySection`.
 
+use std::hint::select_unpredictable;
+
 use crate::random::ColumnRandom;
 use crate::words::{WORD, Words, first_letters};
 
@@ -73,6 +75,20 @@ impl<'a> RowWriter<'a> {
             eight.copy_from_slice(&word.to_le_bytes());
         }
         self.refer(at, len);
+    }
+
+    /// A text of at most two words, zeros behind it, of which cannot be foreseen whether it lies in the column: both are worked out. Words
+    /// that it does not reach into may be written, but are not part of the row.
+    #[inline]
+    pub(crate) fn put_short(&mut self, at: usize, words: [u64; 2], len: usize) {
+        let room = &mut self.bytes[self.end..self.end + 2 * WORD];
+        room[..WORD].copy_from_slice(&words[0].to_le_bytes());
+        room[WORD..].copy_from_slice(&words[1].to_le_bytes());
+        let is_inline = len <= LONGEST_INLINE_TEXT;
+        let inline = words[0] | (len as u64 | 0x80) << 56;
+        let far = reference(self.end - self.row, len);
+        self.put(at, select_unpredictable(is_inline, inline, far));
+        self.end += select_unpredictable(is_inline, 0, len.next_multiple_of(WORD));
     }
 
     /// That many random letters and digits.

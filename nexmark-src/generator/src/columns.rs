@@ -3,6 +3,7 @@
 use crate::config::GeneratorConfig;
 use crate::numbering::{Kind, Place};
 use crate::random::EventRandom;
+use crate::texts::Channel;
 
 const FIRST_ID: i64 = 1000;
 const FIRST_CATEGORY: i64 = 10;
@@ -90,6 +91,8 @@ pub(crate) struct LazyEvent<'a> {
     place: Place,
     /// By the schedule, after event 0.
     millis: u64,
+    /// Of a bid whose channel, URL or size is asked for: all three depend on it.
+    pub(crate) channel: Channel,
 }
 
 // === impl LazyEvent ===
@@ -102,13 +105,21 @@ impl<'a> LazyEvent<'a> {
         place: Place,
         kind: Kind,
         millis: u64,
+        needs_channel: bool,
     ) -> Self {
+        let random = EventRandom::new(mixed_seed, place.number);
+        let channel = if needs_channel && kind == Kind::Bid {
+            Channel::of(random)
+        } else {
+            Channel::UNKNOWN
+        };
         Self {
             config,
-            random: EventRandom::new(mixed_seed, place.number),
+            random,
             kind,
             place,
             millis,
+            channel,
         }
     }
 

@@ -34,6 +34,8 @@ pub struct RowPlan {
     /// Bytes of a row's header and columns.
     fixed_bytes: usize,
     steps: [Vec<Step>; 3],
+    /// Whether a column depends on a bid's channel.
+    needs_channel: bool,
 }
 
 /// Something to write; offsets count from the beginning of the row.
@@ -89,8 +91,21 @@ impl RowPlan {
         Self {
             fixed_bytes: header_bytes(columns.len()) + columns.len() * WORD,
             steps: Kind::ALL.map(|kind| steps(&columns, kind)),
+            needs_channel: columns.iter().any(|column| match *column {
+                Column::Whole(Kind::Bid) => true,
+                Column::Of(Kind::Bid, column) => matches!(
+                    Field::of(Kind::Bid)[column],
+                    Field::Channel | Field::Url | Field::Extra
+                ),
+                _ => false,
+            }),
             columns,
         }
+    }
+
+    #[inline]
+    pub(crate) fn needs_channel(&self) -> bool {
+        self.needs_channel
     }
 
     /// No row is longer, and none needs more room while it is written.

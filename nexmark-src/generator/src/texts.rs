@@ -1,10 +1,12 @@
 //! The text in the columns, written straight into a row.
 
+use std::hint::select_unpredictable;
+
 use crate::binary_row::RowWriter;
 use crate::columns::{Field, LazyEvent};
 use crate::config::GeneratorConfig;
 use crate::numbering::Kind;
-use crate::random::ColumnRandom;
+use crate::random::EventRandom;
 use crate::words::{WORD, Words, decimal, first_letters};
 
 const OTHER_CHANNELS: u64 = 10_000;
@@ -60,7 +62,7 @@ const CHANNEL: Words<1> = Words::of("channel-");
 const SITE: &str = "https://www.nexmark.com";
 const ITEM: &str = "/item.htm?query=1&channel_id=";
 /// The URL of a hot channel, all but its number.
-const HOT_URL: Words<7> = Words::of(SITE).with(ITEM);
+const HOT_URL: Words<9> = Words::of(SITE).with(ITEM);
 /// That of another, all but its number; the folder's eight letters are the fourth word.
 const OTHER_URL: Words<9> = Words::of(SITE)
     .with("/")
@@ -75,10 +77,18 @@ const ITEM_NAME_BYTES: usize = 20;
 const DESCRIPTION_BYTES: usize = 100;
 const NUMBER_BYTES: usize = 8;
 
-/// The channel of a bid, which its URL names too.
-enum Channel {
-    Hot(usize),
-    Other(u64),
+/// The channel of a bid, which its URL names too. Every second is hot, which no processor can foresee: instead of branches, what either
+/// would write is worked out and one of both taken.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Channel {
+    is_hot: bool,
+    /// Of a hot one which; of another its number.
+    number: u64,
+    /// The same in decimal, and how many digits those are.
+    digits: u64,
+    digit_count: usize,
+    /// The letters of the URL's folder.
+    folder: u64,
 }
 
 /// Bytes that a column needs at most behind a row's columns while it is written.
@@ -90,7 +100,8 @@ pub(crate) fn most_bytes(field: Field, kind: Kind, config: &GeneratorConfig) -> 
         Field::Url => OTHER_URL.words.len(),
         Field::Extra => {
             let wanted = wanted_bytes(kind, config);
-            ((wanted + wanted / 5 + 1) as usize).div_ceil(WORD)
+            // Two words are written of a text that is shorter, too.
+            ((wanted + wanted / 5 + 1) as usize).div_ceil(WORD).max(2)
         }
         _ => 0,
     };
@@ -165,50 +176,43 @@ impl LazyEvent<'_> {
         row.put_letters(at, &mut self.random.column(2), DESCRIPTION_BYTES);
     }
 
-    /// Which channel, and the numbers that its URL goes on with.
-    #[inline]
-    fn channel_choice(&self) -> (Channel, ColumnRandom) {
-        let mut random = self.random.column(3);
-        let choice = random.below(2 * OTHER_CHANNELS);
-        let channel = if choice >= OTHER_CHANNELS {
-            Channel::Hot(choice as usize % HOT_CHANNELS.len())
-        } else {
-            Channel::Other(choice)
-        };
-        (channel, random)
-    }
-
     #[inline]
     pub(crate) fn channel(&self, row: &mut RowWriter<'_>, at: usize) {
-        match self.channel_choice().0 {
-            Channel::Hot(hot) => row.put_text(at, &HOT_CHANNELS[hot]),
-            Channel::Other(other) => {
-                let (digits, count) = decimal(other);
-                row.put_words(at, &[CHANNEL.words[0], digits], CHANNEL.len + count);
-            }
-        }
+        let channel = self.channel;
+        let hot = &HOT_CHANNELS[channel.number as usize % HOT_CHANNELS.len()];
+        let words = [
+            channel.either(hot.words[0], CHANNEL.words[0]),
+            channel.either(0, channel.digits),
+        ];
+        row.put_short(at, words, channel.name_bytes());
     }
 
     #[inline]
     pub(crate) fn url(&self, row: &mut RowWriter<'_>, at: usize) {
-        match self.channel_choice() {
-            (Channel::Hot(hot), _) => {
-                let [a, b, c, d, e, f, tail] = HOT_URL.words;
-                let digit = u64::from(b'0') + hot as u64;
-                let tail = tail | digit << (8 * (HOT_URL.len % WORD));
-                row.put_words(at, &[a, b, c, d, e, f, tail], HOT_URL.len + 1);
-            }
-            (Channel::Other(other), mut random) => {
-                let (digits, count) = decimal(other);
-                let [a, b, c, _, d, e, f, tail, _] = OTHER_URL.words;
-                let folder = random.eight_letters();
-                let split = 8 * (OTHER_URL.len % WORD);
-                let (tail, rest) = (tail | digits << split, digits >> (64 - split));
-                // Put together from parts: changed in place, it would have to be stored and loaded again before it is copied.
-                let words = [a, b, c, folder, d, e, f, tail, rest];
-                row.put_words(at, &words, OTHER_URL.len + count);
-            }
+        const HOT: [u64; 9] = HOT_URL.words;
+        const OTHER: [u64; 9] = OTHER_URL.words;
+        const HOT_TAIL: usize = HOT_URL.len / WORD;
+        const OTHER_TAIL: usize = OTHER_URL.len / WORD;
+        let channel = self.channel;
+        let hot_digits = channel.digits << (8 * (HOT_URL.len % WORD));
+        let split = 8 * (OTHER_URL.len % WORD);
+        let mut words = [0; 9];
+        // Unrolled: all but the channel is constant.
+        for i in 0..words.len() {
+            let hot = if i == HOT_TAIL {
+                HOT[i] | hot_digits
+            } else {
+                HOT[i]
+            };
+            let other = match i {
+                3 => channel.folder,
+                OTHER_TAIL => OTHER[i] | channel.digits << split,
+                8 => channel.digits >> (64 - split),
+                _ => OTHER[i],
+            };
+            words[i] = channel.either(hot, other);
         }
+        row.put_words(at, &words, channel.url_bytes());
     }
 
     /// Fills up to the wanted mean size, give or take a fifth of what is missing.
@@ -222,8 +226,18 @@ impl LazyEvent<'_> {
         let missing = wanted_bytes(self.kind, self.config).saturating_sub(present as u64);
         let spread = missing / 5;
         let mut random = self.random.column(column);
-        let count = missing - spread + random.below(2 * spread + 1);
-        row.put_letters(at, &mut random, count as usize);
+        let count = (missing - spread + random.below(2 * spread + 1)) as usize;
+        if count <= 2 * WORD {
+            // Whether it is short enough to lie in the column itself cannot be foreseen for bids.
+            let words = [random.eight_letters(), random.eight_letters()];
+            let words = [
+                first_letters(words[0], count),
+                first_letters(words[1], count.saturating_sub(WORD)),
+            ];
+            row.put_short(at, words, count);
+        } else {
+            row.put_letters(at, &mut random, count);
+        }
     }
 
     fn person_bytes(&self) -> usize {
@@ -237,13 +251,53 @@ impl LazyEvent<'_> {
 
     #[inline]
     fn bid_bytes(&self) -> usize {
-        4 * NUMBER_BYTES
-            + match self.channel_choice().0 {
-                Channel::Hot(hot) => HOT_CHANNELS[hot].len + HOT_URL.len + 1,
-                Channel::Other(other) => {
-                    let (_, digits) = decimal(other);
-                    CHANNEL.len + digits + OTHER_URL.len + digits
-                }
-            }
+        4 * NUMBER_BYTES + self.channel.name_bytes() + self.channel.url_bytes()
+    }
+}
+
+// === impl Channel ===
+
+impl Channel {
+    /// Of an event that nobody asks for its channel.
+    pub(crate) const UNKNOWN: Self = Self {
+        is_hot: true,
+        number: 0,
+        digits: b'0' as u64,
+        digit_count: 1,
+        folder: 0,
+    };
+
+    /// Of a bid.
+    #[inline]
+    pub(crate) fn of(event: EventRandom) -> Self {
+        let mut random = event.column(3);
+        let choice = random.below(2 * OTHER_CHANNELS);
+        let is_hot = choice >= OTHER_CHANNELS;
+        let hot = choice % HOT_CHANNELS.len() as u64;
+        let number = select_unpredictable(is_hot, hot, choice);
+        let (digits, digit_count) = decimal(number);
+        Self {
+            is_hot,
+            number,
+            digits,
+            digit_count,
+            folder: random.eight_letters(),
+        }
+    }
+
+    #[inline]
+    fn either<T>(self, hot: T, other: T) -> T {
+        select_unpredictable(self.is_hot, hot, other)
+    }
+
+    #[inline]
+    fn name_bytes(self) -> usize {
+        let hot = HOT_CHANNELS[self.number as usize % HOT_CHANNELS.len()].len;
+        self.either(hot, CHANNEL.len + self.digit_count)
+    }
+
+    #[inline]
+    fn url_bytes(self) -> usize {
+        self.either(HOT_URL.len, OTHER_URL.len) + self.digit_count
     }
 }
