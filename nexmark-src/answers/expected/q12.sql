@@ -1,1 +1,1 @@
-SELECT bidder, count(*) FROM bid GROUP BY bidder
+SELECT bidder, count_if(number < (SELECT number FROM q12_early)) AS early, count(*) AS made FROM bid GROUP BY bidder

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 use weir_testbed::artefacts::FlinkLine;
 
 use crate::queries;
@@ -101,8 +102,11 @@ pub(crate) struct RunOptions {
 /// On what to check answers.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CheckOptions {
-    /// How many events.
-    #[arg(long, default_value = "100k", value_parser = at_least_one)]
+    /// Queries, separated by commas, such as q20,q9; without any: all.
+    #[arg(value_delimiter = ',', value_parser = query)]
+    pub(crate) queries: Vec<Vec<String>>,
+    /// How many events; some windows need a thousand to be worth looking at.
+    #[arg(long, default_value = "100k", value_parser = at_least_a_thousand)]
     pub(crate) events: u64,
     /// Seed of the generator.
     #[arg(long, default_value_t = 1)]
@@ -111,30 +115,42 @@ pub(crate) struct CheckOptions {
     #[arg(long, default_value = "1000", value_parser = at_least_one)]
     pub(crate) rate: u64,
     /// Which lines of Flink.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Line::V1, Line::V2])]
+    #[arg(long = "line", value_enum, value_delimiter = ',', default_values_t = [Line::V1, Line::V2])]
     pub(crate) lines: Vec<Line>,
-    /// Which memory modes of Weir.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Mode::None, Mode::Observe, Mode::Shared, Mode::PerOperator])]
+    /// Which memory modes of Weir; none: without Weir.
+    #[arg(long = "mode", value_enum, value_delimiter = ',', default_values_t = [Mode::None, Mode::Observe, Mode::Shared, Mode::PerOperator])]
     pub(crate) modes: Vec<Mode>,
     /// Which shapes of tables.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Tables::Stream, Tables::Keyed])]
     pub(crate) tables: Vec<Tables>,
+    /// How many jobs run at a time in a cluster of four slots.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=4))]
+    pub(crate) jobs: u32,
+    /// Write the report into this file too, after every query.
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
+    /// Do not repeat what the report in the file has as equal.
+    #[arg(long, requires = "json")]
+    pub(crate) resume: bool,
     /// Print what would be run, and do not.
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
 /// A line of Flink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub(crate) enum Line {
     #[value(name = "1.20")]
+    #[serde(rename = "1.20")]
     V1,
     #[value(name = "2")]
+    #[serde(rename = "2")]
     V2,
 }
 
 /// Weir's memory mode; none: without Weir.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Mode {
     None,
     Observe,
@@ -143,7 +159,8 @@ pub(crate) enum Mode {
 }
 
 /// The shape of the tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Tables {
     /// One event stream with views.
     Stream,
@@ -161,6 +178,11 @@ pub(crate) enum Rate {
 // === impl Line ===
 
 impl Line {
+    /// As users name it.
+    pub(crate) fn name(self) -> &'static str {
+        self.flink().name()
+    }
+
     pub(crate) fn flink(self) -> FlinkLine {
         match self {
             Self::V1 => FlinkLine::V1,
@@ -178,6 +200,14 @@ impl Mode {
             Self::Observe => "observe",
             Self::Shared => "shared",
             Self::PerOperator => "per-operator",
+        }
+    }
+
+    /// For people.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::None => "without Weir",
+            mode => mode.name(),
         }
     }
 }
@@ -239,6 +269,13 @@ fn at_least_one(text: &str) -> Result<u64, String> {
     match count(text)? {
         0 => Err("0 is too few; expected 1 or more".to_owned()),
         count => Ok(count),
+    }
+}
+
+fn at_least_a_thousand(text: &str) -> Result<u64, String> {
+    match count(text)? {
+        count if count >= 1_000 => Ok(count),
+        count => Err(format!("{count} is too few; expected 1000 or more")),
     }
 }
 

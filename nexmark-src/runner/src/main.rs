@@ -6,12 +6,15 @@
 //! | `queries` | which queries there are, and which Flink SQL cannot express |
 //! | `run`, `cluster_metrics`, `progress` | one query after the other, measured |
 //! | `result` | what was measured, as table and JSON, and the comparison of two of them |
-//! | `export`, `check` | events as CSV; answers held against another engine's |
+//! | `export` | events as CSV |
+//! | `check`, `expected`, `check_report` | answers held against another engine's |
 #![forbid(unsafe_code)]
 
 mod check;
+mod check_report;
 mod cli;
 mod cluster_metrics;
+mod expected;
 mod export;
 mod progress;
 mod queries;

@@ -210,7 +210,8 @@ fn side_by_side(before: &Results, after: &Results) -> Table {
     table
 }
 
-fn table(header: &[&str]) -> Table {
+/// Columns but the first two are aligned right.
+pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(header.to_vec());
