@@ -25,7 +25,7 @@ MEASURED ?= ../shared/data/nexmark-memory-parallelism.csv
 SEEDS ?= 3
 THREADS ?= 2
 
-.PHONY: simulate-study ds2-decisions help build jar demo test unit e2e e2e-loaded e2e-light bench bench-e2e memcheck accuracy real-rocksdb lint dist clean nexmark flink flink2 prerequisites test-prerequisites
+.PHONY: simulate-study ds2-decisions help build jar demo test unit e2e e2e-loaded e2e-light bench bench-e2e memcheck accuracy real-rocksdb lint dist clean nexmark nexmark-limiter bench-nexmark flink flink2 prerequisites test-prerequisites
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -75,8 +75,14 @@ e2e-loaded:
 e2e-light:
 	cargo test --locked --no-fail-fast -p weir-testbed $(E2E_LIGHT:%=--test %) -- --test-threads=1 --nocapture
 
-nexmark: prerequisites jar flink flink2 ## run every Nexmark query on Flink 1.20 and 2, in all memory modes, and hold the answers against DuckDB's
-	$(TARGET)/release/nexmark check
+nexmark: prerequisites jar flink flink2 ## run every Nexmark query on Flink 1.20 and 2, in all memory modes, and hold the answers against DuckDB's (CHECK="q9 --line 2")
+	$(TARGET)/release/nexmark check $(CHECK)
+
+nexmark-limiter: prerequisites jar flink ## measure whether the event source keeps 1 k to 1 M events/s, over subtasks and after a rescale
+	$(TARGET)/release/nexmark limiter $(LIMITER)
+
+bench-nexmark: prerequisites jar flink ## measure the native event source beside the same one in plain Java, on one core (SOURCES="--pairs 5")
+	$(TARGET)/release/nexmark sources $(SOURCES)
 
 bench: ## time the hook, resizes, the estimator, the policy and the event generator, and print the figures
 	cargo bench --locked -p weir-mrc

@@ -4,7 +4,7 @@
 //! which keeps this crate free of `unsafe`). The kernel means the *thread* that forked, so one thread that lives as long
 //! as the process does all the forking.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,13 @@ pub struct Process {
 struct Leftovers {
     pids: BTreeSet<i32>,
     paths: BTreeSet<PathBuf>,
+    actions: BTreeMap<u64, Box<dyn FnMut() + Send>>,
+    next_action: u64,
 }
+
+/// Something to do when the harness is told to end; forgotten when this is dropped.
+#[derive(Debug)]
+pub struct OnSignal(u64);
 
 static LEFTOVERS: LazyLock<Mutex<Leftovers>> = LazyLock::new(Mutex::default);
 
@@ -198,6 +204,23 @@ pub fn remove_on_signal(path: &Path) {
     leftovers().paths.insert(path.to_owned());
 }
 
+/// Has the signal thread do something, first of all, when the harness is told to end: for what runs elsewhere, such as a job on somebody's
+/// cluster.
+pub fn on_signal(action: impl FnMut() + Send + 'static) -> Result<OnSignal> {
+    clean_up_on_signals()?;
+    let mut leftovers = leftovers();
+    let number = leftovers.next_action;
+    leftovers.next_action += 1;
+    leftovers.actions.insert(number, Box::new(action));
+    Ok(OnSignal(number))
+}
+
+impl Drop for OnSignal {
+    fn drop(&mut self) {
+        leftovers().actions.remove(&self.0);
+    }
+}
+
 /// Ends every child and removes every folder on SIGINT, SIGTERM and SIGHUP, then exits with 128 + signal as shells do.
 pub fn clean_up_on_signals() -> Result<()> {
     static ONCE: Once = Once::new();
@@ -208,8 +231,9 @@ pub fn clean_up_on_signals() -> Result<()> {
                 thread::spawn(move || {
                     if let Some(signal) = signals.forever().next() {
                         // Never unlocked again: the spawner must not start anything behind our back.
-                        let leftovers = leftovers();
+                        let mut leftovers = leftovers();
                         eprintln!("\nstopping ({} processes)", leftovers.pids.len());
+                        leftovers.actions.values_mut().for_each(|action| action());
                         clean_up(&leftovers);
                         std::process::exit(128 + signal);
                     }

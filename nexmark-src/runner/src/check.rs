@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,7 +34,9 @@ struct Checker<'a> {
     scratch: StateDir,
     expected: Mutex<Expected>,
     report: Mutex<Report>,
+    /// How many are to be run now, and how many of these are done.
     cases: usize,
+    done: AtomicUsize,
 }
 
 /// Whether every answer is as expected, on every combination of what the options name.
@@ -53,7 +56,8 @@ pub(crate) fn check(options: &CheckOptions) -> Result<bool> {
         options,
         expected: Mutex::new(Expected::of(&events)?),
         scratch,
-        cases: cases.len(),
+        cases: cases.iter().filter(|case| !report.has(case)).count(),
+        done: AtomicUsize::new(0),
         report: Mutex::new(report),
     };
     for &line in &options.lines {
@@ -144,7 +148,11 @@ impl Checker<'_> {
             seconds,
         });
         if let Some(last) = report.last() {
-            println!("[{}/{}] {last}", report.len(), self.cases);
+            println!(
+                "[{}/{}] {last}",
+                self.done.fetch_add(1, Ordering::Relaxed) + 1,
+                self.cases
+            );
         }
         report.save(self.options.json.as_deref())
     }

@@ -44,6 +44,10 @@ pub(crate) enum Command {
     },
     /// Run all queries on the same bounded events and hold every answer against DuckDB's.
     Check(CheckOptions),
+    /// Ask the source for several rates and measure what it emits, over subtasks and after a rescale.
+    Limiter(LimiterOptions),
+    /// Measure the native source beside the same connector in plain Java, on one core, in pairs of runs.
+    Sources(SourcesOptions),
 }
 
 /// What to run, and how.
@@ -91,6 +95,9 @@ pub(crate) struct RunOptions {
     /// A job that reads no event for so many seconds is stalled.
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) stall_seconds: u64,
+    /// What becomes of the answers.
+    #[arg(long, value_enum, default_value_t = Sink::Count)]
+    pub(crate) sink: Sink,
     /// Write the results into this file too.
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,
@@ -137,6 +144,43 @@ pub(crate) struct CheckOptions {
     pub(crate) dry_run: bool,
 }
 
+/// What rates to ask for.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LimiterOptions {
+    /// Events a second.
+    #[arg(long, value_delimiter = ',', default_value = "1k,10k,100k,1M", value_parser = at_least_one)]
+    pub(crate) rates: Vec<u64>,
+    /// How long to count.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seconds: u64,
+    /// Which Flink to start.
+    #[arg(long, value_enum, default_value_t = Line::V1)]
+    pub(crate) line: Line,
+}
+
+/// How to compare the native source with the one in Java.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SourcesOptions {
+    /// Pairs of runs that count; one before them does not.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) pairs: u32,
+    /// Events of a run.
+    #[arg(long, default_value = "10M", value_parser = at_least_one)]
+    pub(crate) events: u64,
+    /// The query.
+    #[arg(long, default_value = "q0")]
+    pub(crate) query: String,
+    /// The shape of the tables.
+    #[arg(long, value_enum, default_value_t = Tables::Stream)]
+    pub(crate) tables: Tables,
+    /// Have Flink hand rows on without copying them.
+    #[arg(long)]
+    pub(crate) object_reuse: bool,
+    /// Which Flink to start.
+    #[arg(long, value_enum, default_value_t = Line::V1)]
+    pub(crate) line: Line,
+}
+
 /// A line of Flink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 pub(crate) enum Line {
@@ -166,6 +210,15 @@ pub(crate) enum Tables {
     Stream,
     /// A table for each kind of event, with its key.
     Keyed,
+}
+
+/// What becomes of a query's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sink {
+    /// Its rows are counted and thrown away.
+    Count,
+    /// Flink's own connector, which only throws them away.
+    Blackhole,
 }
 
 /// How fast events come.
@@ -219,6 +272,17 @@ impl Tables {
         match self {
             Self::Stream => "stream",
             Self::Keyed => "keyed",
+        }
+    }
+}
+
+// === impl Sink ===
+
+impl Sink {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Blackhole => "blackhole",
         }
     }
 }

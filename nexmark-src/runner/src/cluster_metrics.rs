@@ -4,10 +4,21 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use weir_testbed::FlinkRest;
 
-/// Events that the sources of a job have read by now; `None` while Flink does not tell. Flink gathers metrics every few seconds, so the
-/// number is a little behind.
-pub(crate) fn events_read(flink: &FlinkRest, job: &str) -> Result<Option<u64>> {
-    let mut sum = None;
+/// How many of the events become rows of which table: one stream has all, a table of one kind has its share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Proportions {
+    /// Persons, auctions and bids of every round.
+    kinds: [u64; 3],
+}
+
+/// Events that the sources of a job have read by now, the slowest source's; `None` while Flink does not tell. Flink gathers metrics every
+/// few seconds, so the number is a little behind.
+pub(crate) fn events_read(
+    flink: &FlinkRest,
+    job: &str,
+    proportions: Proportions,
+) -> Result<Option<u64>> {
+    let mut slowest = None;
     for vertex in flink.job(job)?.vertices {
         if !vertex.name.contains("Source") {
             continue;
@@ -23,14 +34,17 @@ pub(crate) fn events_read(flink: &FlinkRest, job: &str) -> Result<Option<u64>> {
             .filter(|id| id.starts_with("Source__") && id.ends_with(".numRecordsIn"))
             .collect();
         if names.is_empty() {
-            continue;
+            // Its first numbers are still to come.
+            return Ok(None);
         }
         let values = flink.json(&format!("{path}?agg=sum&get={}", names.join(",")))?;
         for value in values.as_array().into_iter().flatten() {
-            *sum.get_or_insert(0) += value["sum"].as_f64().unwrap_or(0.0) as u64;
+            let rows = value["sum"].as_f64().unwrap_or(0.0);
+            let events = (rows / proportions.share(&vertex.name)).round() as u64;
+            slowest = Some(slowest.map_or(events, |slowest: u64| slowest.min(events)));
         }
     }
-    Ok(sum)
+    Ok(slowest)
 }
 
 /// Processor time that all TaskManagers have used since they started, in nanoseconds.
@@ -49,6 +63,17 @@ pub(crate) fn cpu_nanos(flink: &FlinkRest) -> Result<u64> {
             .unwrap_or(0);
     }
     Ok(nanos)
+}
+
+/// Rows that the sink `nexmark-count` of a job that has ended was given: exact, however short the job was. `None` for another sink.
+pub(crate) fn rows_written(flink: &FlinkRest, job: &str) -> Result<Option<u64>> {
+    let accumulators = flink.json(&format!("/jobs/{job}/accumulators"))?;
+    Ok(accumulators["user-task-accumulators"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|accumulator| accumulator["name"] == "nexmark rows")
+        .and_then(|accumulator| accumulator["value"].as_str()?.parse().ok()))
 }
 
 /// Sizes of the last completed checkpoint in bytes: of the state it stands for, and of what had to be written for it.
@@ -81,10 +106,59 @@ pub(crate) fn duration_and_bytes(flink: &FlinkRest, job: &str) -> Result<(u64, u
     Ok((end.saturating_sub(start), bytes))
 }
 
+// === impl Proportions ===
+
+impl Proportions {
+    /// As the generator's options have them, else Nexmark's own.
+    pub(crate) fn of(settings: &[(String, String)]) -> Self {
+        let set = |option: &str, standard| {
+            let last = settings.iter().rfind(|(name, _)| name == option);
+            last.and_then(|(_, value)| value.parse().ok())
+                .unwrap_or(standard)
+        };
+        Self {
+            kinds: [
+                set("person.proportion", 1),
+                set("auction.proportion", 3),
+                set("bid.proportion", 46),
+            ],
+        }
+    }
+
+    /// Events after which all begins again.
+    pub(crate) fn round(self) -> u64 {
+        self.kinds.iter().sum::<u64>().max(1)
+    }
+
+    /// Rows for each event, of the table that a vertex reads by its name.
+    fn share(self, vertex: &str) -> f64 {
+        let kind = ["person[", "auction[", "bid["]
+            .iter()
+            .position(|table| vertex.contains(&format!("Source: {table}")));
+        let rows = kind.map_or(self.round(), |kind| self.kinds[kind].max(1));
+        rows as f64 / self.round() as f64
+    }
+}
+
 /// A name in the JSON of a job, for messages.
 pub(crate) fn state(flink: &FlinkRest, job: &str) -> Result<String> {
     match flink.json(&format!("/jobs/{job}"))?["state"] {
         Value::String(ref state) => Ok(state.clone()),
         ref other => anyhow::bail!("job {job} has the state {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Proportions;
+
+    #[test]
+    fn a_table_of_one_kind_has_its_share_of_the_events() {
+        let standard = Proportions::of(&[]);
+        assert_eq!(standard.round(), 50);
+        assert!((standard.share("Source: events[3] -> Calc[4]") - 1.0).abs() < 1e-9);
+        assert!((standard.share("Source: bid[1] -> Calc[2]") - 0.92).abs() < 1e-9);
+        let set = ("bid.proportion".to_owned(), "16".to_owned());
+        assert!((Proportions::of(&[set]).share("Source: auction[1]") - 0.15).abs() < 1e-9);
     }
 }

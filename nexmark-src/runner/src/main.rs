@@ -4,9 +4,10 @@
 //! |---|---|
 //! | `cli` | commands and options |
 //! | `queries` | which queries there are, and which Flink SQL cannot express |
-//! | `run`, `cluster_metrics`, `progress` | one query after the other, measured |
+//! | `run`, `job`, `cluster_metrics`, `progress` | one query after the other, measured |
 //! | `result` | what was measured, as table and JSON, and the comparison of two of them |
 //! | `export` | events as CSV |
+//! | `limiter`, `sources` | whether the source keeps a rate; how fast it is beside one in plain Java |
 //! | `check`, `expected`, `check_report` | answers held against another engine's |
 #![forbid(unsafe_code)]
 
@@ -16,10 +17,15 @@ mod cli;
 mod cluster_metrics;
 mod expected;
 mod export;
+mod job;
+mod limiter;
 mod progress;
 mod queries;
 mod result;
 mod run;
+mod sources;
+#[cfg(test)]
+mod stand_in;
 
 use std::process::ExitCode;
 
@@ -38,6 +44,8 @@ fn main() -> ExitCode {
             out,
         } => export::export(events, seed, rate, &out).map(|()| true),
         Command::Check(options) => check::check(&options),
+        Command::Limiter(options) => limiter::limiter(&options),
+        Command::Sources(options) => sources::sources(&options),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -37,7 +37,7 @@ pub(crate) enum Status {
     Failed,
     /// It read nothing for too long.
     Stalled,
-    /// It ended and had read nothing.
+    /// It ended and had written no row.
     Empty,
 }
 
@@ -55,6 +55,8 @@ pub(crate) struct Measured {
     pub(crate) checkpoint_bytes: Option<u64>,
     /// Between tasks.
     pub(crate) bytes_read: u64,
+    /// Rows of the answer, those that replace others included; none if the sink does not count.
+    pub(crate) rows: Option<u64>,
 }
 
 // === impl Results ===
@@ -84,6 +86,7 @@ impl Results {
             "state",
             "checkpoint",
             "read",
+            "rows",
         ]);
         for query in &self.queries {
             let mut row = vec![query.query.clone(), query.status_text()];
@@ -100,6 +103,8 @@ impl Results {
                     mebibytes(m.state_bytes),
                     mebibytes(m.checkpoint_bytes),
                     mebibytes(Some(m.bytes_read)),
+                    m.rows
+                        .map_or_else(|| "-".to_owned(), |rows| rows.to_string()),
                 ]);
             }
             table.add_row(row);
@@ -242,6 +247,7 @@ mod tests {
                 state_bytes: Some(3 << 20),
                 checkpoint_bytes: None,
                 bytes_read: 7,
+                rows: Some(5),
             }),
             ..QueryResult::without_figures(query, Status::Finished, "")
         }

@@ -1,22 +1,23 @@
 //! Runs queries one after the other, each as a job of its own, and measures them.
 
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use weir_testbed::state_dir::StateDir;
-use weir_testbed::{Cluster, ClusterOptions, FlinkRest, NexmarkJob, artefacts};
+use weir_testbed::{Cluster, ClusterOptions, FlinkRest, artefacts};
 
 use crate::cli::{Line, Mode, RunOptions};
-use crate::cluster_metrics::{checkpoint_bytes, cpu_nanos, duration_and_bytes, events_read, state};
-use crate::progress::Progress;
+use crate::cluster_metrics::{
+    Proportions, checkpoint_bytes, cpu_nanos, duration_and_bytes, rows_written,
+};
+use crate::job::{Ended, RunningJob};
 use crate::queries;
 use crate::result::{Measured, QueryResult, Results, Status};
 
-/// Between two looks at a job.
-const LOOK: Duration = Duration::from_millis(250);
-/// How often a cluster of ours gathers metrics, in milliseconds.
+/// How often a cluster of ours gathers metrics and looks at its jobs, in milliseconds.
 const METRICS_MILLIS: u64 = 500;
+/// Slots of a cluster of ours.
+const SLOTS: u32 = 4;
 
 /// Where queries are run.
 struct Runner<'a> {
@@ -26,13 +27,12 @@ struct Runner<'a> {
     savepoints: StateDir,
 }
 
-/// How a job ended.
-enum Ended {
-    Finished,
-    Failed(String),
-    Stalled(Duration),
-    /// It has read as many events as were asked for, and goes on.
-    Far,
+/// Which of the jobs of a measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Waits after the warm-up, for a savepoint.
+    WarmUp,
+    Measured,
 }
 
 /// A cluster with one TaskManager, with Weir or without.
@@ -50,7 +50,10 @@ pub(crate) fn run(options: &RunOptions) -> Result<bool> {
         for name in names {
             match queries::unsupported(&name) {
                 Some(why) => println!("{name}: unsupported: {why}"),
-                None => println!("{name}: {}", arguments(&name, options).join(" ")),
+                None => println!(
+                    "{name}: {}",
+                    arguments(&name, options, Part::Measured).join(" ")
+                ),
             }
         }
         return Ok(true);
@@ -59,7 +62,14 @@ pub(crate) fn run(options: &RunOptions) -> Result<bool> {
         Some(_) => None,
         None => Some(Cluster::start(
             &cluster_options(options.line, options.mode)?
-                .set("metrics.fetcher.update-interval", METRICS_MILLIS),
+                .set("metrics.fetcher.update-interval", METRICS_MILLIS)
+                .set("web.refresh-interval", METRICS_MILLIS)
+                // A job that fails shall say so.
+                .set("restart-strategy.type", "none")
+                .set(
+                    "taskmanager.numberOfTaskSlots",
+                    options.parallelism.max(SLOTS),
+                ),
         )?),
     };
     let flink = match (&own, &options.flink) {
@@ -73,7 +83,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<bool> {
         savepoints: StateDir::create()?,
     };
     let mut results = Results {
-        arguments: arguments("", options).split_off(2),
+        arguments: arguments("", options, Part::Measured).split_off(2),
         queries: Vec::new(),
     };
     for name in names {
@@ -94,7 +104,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<bool> {
 }
 
 /// The job's command line; the first two are the query.
-fn arguments(query: &str, options: &RunOptions) -> Vec<String> {
+fn arguments(query: &str, options: &RunOptions, part: Part) -> Vec<String> {
     let events = options.warmup_events + options.events;
     let mut arguments: Vec<String> = [
         ("--queries", query.to_owned()),
@@ -103,12 +113,17 @@ fn arguments(query: &str, options: &RunOptions) -> Vec<String> {
         ("--parallelism", options.parallelism.to_string()),
         ("--tables", options.tables.name().to_owned()),
         ("--seed", options.seed.to_string()),
+        ("--sink", options.sink.name().to_owned()),
         // Time between warm-up and measurement is nothing to catch up with.
         ("--set", "rate.after-restore=resume".to_owned()),
     ]
     .into_iter()
     .flat_map(|(name, value)| [name.to_owned(), value])
     .collect();
+    if part == Part::WarmUp {
+        let pause = format!("events.pause-at={}", options.warmup_events);
+        arguments.extend(["--set".to_owned(), pause]);
+    }
     for (option, value) in &options.settings {
         arguments.extend(["--set".to_owned(), format!("{option}={value}")]);
     }
@@ -122,23 +137,30 @@ fn arguments(query: &str, options: &RunOptions) -> Vec<String> {
 
 impl Runner<'_> {
     fn measure(&self, query: &str) -> Result<QueryResult> {
-        let warmup = self.options.warmup_events;
-        let total = warmup + self.options.events;
-        let mut job = self.submit(query, None)?;
+        let options = self.options;
+        let patience = Duration::from_secs(options.stall_seconds);
+        let warmup = options.warmup_events;
+        let total = warmup + options.events;
+        let first = if warmup > 0 && options.savepoint {
+            Part::WarmUp
+        } else {
+            Part::Measured
+        };
+        let mut job = self.submit(query, None, first)?;
         let mut before = 0;
         let mut since = None;
         if warmup > 0 {
-            let (ended, seen) = self.follow(&job, format!("{query} warm-up"), warmup, true)?;
-            if !matches!(ended, Ended::Far) {
+            let (ended, seen) = job.follow(format!("{query} warm-up"), warmup, true, patience)?;
+            if ended != Ended::Far {
                 return self.unfinished(query, ended);
             }
-            before = seen;
-            if self.options.savepoint {
-                let savepoint = self
-                    .flink
-                    .stop_with_savepoint(&job, self.savepoints.path())?;
-                job = self.submit(query, Some(&savepoint))?;
+            if first == Part::WarmUp {
+                // It has read exactly these and waits.
+                before = warmup;
+                let savepoint = job.stop_with_savepoint(self.savepoints.path())?;
+                job = self.submit(query, Some(&savepoint), Part::Measured)?;
             } else {
+                before = seen;
                 since = Some(Instant::now());
             }
         }
@@ -146,21 +168,30 @@ impl Runner<'_> {
         let start = Instant::now();
         // After a restore the sources count from 0 again.
         let counted_before = if since.is_some() { 0 } else { before };
-        let (ended, seen) = self.follow(&job, query.to_owned(), total - counted_before, false)?;
-        if !matches!(ended, Ended::Finished) {
+        let (ended, _) = job.follow(query.to_owned(), total - counted_before, false, patience)?;
+        if ended != Ended::Finished {
             return self.unfinished(query, ended);
         }
-        if seen == 0 {
-            let reason = "the job ended before Flink counted a single event; ask for more --events";
+        let subtasks = job.parallelism()?;
+        if subtasks < options.parallelism {
+            let reason = format!(
+                "only {subtasks} of {} subtasks ran: the cluster has no more slots",
+                options.parallelism
+            );
+            return Ok(QueryResult::without_figures(query, Status::Failed, &reason));
+        }
+        let rows = rows_written(self.flink, &job.id)?;
+        if rows == Some(0) {
+            let reason = "the job read all events and wrote no row; ask for more --events";
             return Ok(QueryResult::without_figures(query, Status::Empty, reason));
         }
         let wall = start.elapsed().as_secs_f64();
         let cores_used = (cpu_nanos(self.flink)? - cpu) as f64 / 1e9 / wall;
-        let (millis, bytes_read) = duration_and_bytes(self.flink, &job)?;
+        let (millis, bytes_read) = duration_and_bytes(self.flink, &job.id)?;
         let seconds = since.map_or(millis as f64 / 1000.0, |since| {
             since.elapsed().as_secs_f64()
         });
-        let checkpoint = checkpoint_bytes(self.flink, &job)?;
+        let checkpoint = checkpoint_bytes(self.flink, &job.id)?;
         let events = total - before;
         Ok(QueryResult {
             measured: Some(Measured {
@@ -171,52 +202,17 @@ impl Runner<'_> {
                 state_bytes: checkpoint.map(|(state, _)| state),
                 checkpoint_bytes: checkpoint.map(|(_, written)| written),
                 bytes_read,
+                rows,
             }),
             ..QueryResult::without_figures(query, Status::Finished, "")
         })
     }
 
-    fn submit(&self, query: &str, savepoint: Option<&str>) -> Result<String> {
-        let arguments = arguments(query, self.options);
-        self.flink
-            .run_from(savepoint, &self.jar, NexmarkJob::MAIN_CLASS, &arguments)
+    fn submit(&self, query: &str, savepoint: Option<&str>, part: Part) -> Result<RunningJob<'_>> {
+        let arguments = arguments(query, self.options, part);
+        let proportions = Proportions::of(&self.options.settings);
+        RunningJob::submit(self.flink, &self.jar, savepoint, &arguments, proportions)
             .with_context(|| format!("cannot submit {query}"))
-    }
-
-    /// Watches a job until it ends, stalls, or, where that is wanted, has read so many events; and how many it was seen to read.
-    fn follow(
-        &self,
-        job: &str,
-        title: String,
-        events: u64,
-        until_far: bool,
-    ) -> Result<(Ended, u64)> {
-        let patience = Duration::from_secs(self.options.stall_seconds);
-        let mut progress = Progress::new(title, events);
-        loop {
-            let ended = match state(self.flink, job)?.as_str() {
-                "FINISHED" => Some(Ended::Finished),
-                "FAILED" => Some(Ended::Failed(self.flink.root_exception(job)?)),
-                "CANCELED" => Some(Ended::Failed(
-                    "the job was cancelled by somebody".to_owned(),
-                )),
-                _ => None,
-            };
-            if let Some(ended) = ended {
-                return Ok((ended, progress.done()));
-            }
-            if let Some(read) = events_read(self.flink, job)? {
-                progress.at(read);
-            }
-            if until_far && progress.done() >= events {
-                return Ok((Ended::Far, progress.done()));
-            }
-            if progress.still_for() > patience && progress.done() < events {
-                self.flink.cancel(job)?;
-                return Ok((Ended::Stalled(patience), progress.done()));
-            }
-            sleep(LOOK);
-        }
     }
 
     fn unfinished(&self, query: &str, ended: Ended) -> Result<QueryResult> {
@@ -227,7 +223,7 @@ impl Runner<'_> {
                 (Status::Stalled, reason)
             }
             Ended::Finished | Ended::Far => {
-                let reason = "all events were read before the warm-up was seen to end; ask for more --events";
+                let reason = "all events were read before the warm-up was seen to end; ask for more --events, or for --savepoint";
                 (Status::Failed, reason.to_owned())
             }
         };
@@ -236,5 +232,101 @@ impl Runner<'_> {
             "{query} failed, and Flink does not say why"
         );
         Ok(QueryResult::without_figures(query, status, &reason))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use weir_testbed::state_dir::StateDir;
+
+    use super::Runner;
+    use crate::cli::{Command, Nexmark};
+    use crate::result::{QueryResult, Status};
+    use crate::stand_in::StandIn;
+
+    fn measured(cluster: StandIn, more: &str) -> QueryResult {
+        let line = format!("nexmark run q0 --events 1k --stall-seconds 1 {more}");
+        let Command::Run(options) = Nexmark::parse_from(line.split_whitespace()).command else {
+            panic!("not a run");
+        };
+        let runner = Runner {
+            flink: &cluster.serve(),
+            jar: "x.jar".to_owned(),
+            options: &options,
+            savepoints: StateDir::create().unwrap(),
+        };
+        runner.measure("q0").unwrap()
+    }
+
+    #[test]
+    fn a_job_that_ends_before_anything_was_counted_is_finished() {
+        let cluster = StandIn {
+            events: None,
+            ..StandIn::of("FINISHED")
+        };
+        let result = measured(cluster, "");
+        assert_eq!(result.status, Status::Finished, "{}", result.reason);
+        let figures = result.measured.unwrap();
+        assert_eq!((figures.events, figures.rows), (1_000, Some(1_000)));
+        assert!((figures.events_per_second - 500.0).abs() < 1e-9);
+        assert_eq!(figures.checkpoint_bytes, Some(4));
+    }
+
+    #[test]
+    fn one_that_writes_nothing_is_empty() {
+        let cluster = StandIn {
+            rows: Some(0),
+            ..StandIn::of("FINISHED")
+        };
+        assert_eq!(measured(cluster, "").status, Status::Empty);
+    }
+
+    #[test]
+    fn one_that_fails_is_failed_with_its_exception() {
+        let cluster = StandIn {
+            exception: "java.lang.ArithmeticException: / by zero",
+            ..StandIn::of("FAILED")
+        };
+        let result = measured(cluster, "");
+        assert_eq!(result.status, Status::Failed);
+        assert!(result.reason.contains("/ by zero"), "{}", result.reason);
+        assert_eq!(measured(StandIn::of("CANCELED"), "").status, Status::Failed);
+    }
+
+    #[test]
+    fn one_that_has_fewer_subtasks_than_asked_is_failed() {
+        let result = measured(StandIn::of("FINISHED"), "--parallelism 3");
+        assert_eq!(result.status, Status::Failed);
+        assert!(
+            result.reason.contains("only 1 of 3 subtasks"),
+            "{}",
+            result.reason
+        );
+    }
+
+    #[test]
+    fn one_that_reads_nothing_more_is_stalled_and_cancelled() {
+        let cluster = StandIn {
+            events: Some(500),
+            ..StandIn::of("RUNNING")
+        };
+        let asked = cluster.asked.clone();
+        let result = measured(cluster, "");
+        assert_eq!(result.status, Status::Stalled);
+        let asked = asked.lock().unwrap();
+        assert!(
+            asked
+                .iter()
+                .any(|request| request == "PATCH /jobs/j?mode=cancel"),
+            "{asked:?}"
+        );
+    }
+
+    #[test]
+    fn a_warm_up_that_swallows_all_is_no_measurement() {
+        let result = measured(StandIn::of("FINISHED"), "--warmup-events 1k");
+        assert_eq!(result.status, Status::Failed);
+        assert!(result.reason.contains("--savepoint"), "{}", result.reason);
     }
 }

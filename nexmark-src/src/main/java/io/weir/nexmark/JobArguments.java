@@ -13,11 +13,11 @@ final class JobArguments {
 
     static final String USAGE =
             "Usage: nexmark-flink.jar [--queries q20,q18] [--rate EVENTS_PER_SECOND|max] [--events N (0: no end)]\n"
-                    + "  [--parallelism P] [--sink blackhole|print|filesystem|changelog] [--output DIR] [--seed S]\n"
+                    + "  [--parallelism P] [--sink blackhole|count|print|filesystem|changelog] [--output DIR] [--seed S]\n"
                     + "  [--tables stream|keyed|kafka]"
                     + " [--job-name NAME] [--set CONNECTOR_OPTION=VALUE]... [--conf FLINK_KEY=VALUE]... [--wait]";
 
-    private static final Set<String> SINKS = Set.of("blackhole", "print", "filesystem", "changelog");
+    private static final Set<String> SINKS = Set.of("blackhole", "count", "print", "filesystem", "changelog");
     private static final Set<String> WRITING = Set.of("filesystem", "changelog");
 
     List<String> queries = List.of("q20", "q18");

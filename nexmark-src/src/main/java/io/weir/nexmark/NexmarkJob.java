@@ -58,7 +58,8 @@ public final class NexmarkJob {
 
     private static Map<String, String> sink(JobArguments arguments, String query) {
         Map<String, String> options = new LinkedHashMap<>();
-        options.put("connector", arguments.sink.equals("changelog") ? "nexmark-changelog" : arguments.sink);
+        boolean ours = arguments.sink.equals("changelog") || arguments.sink.equals("count");
+        options.put("connector", ours ? "nexmark-" + arguments.sink : arguments.sink);
         if (arguments.output != null) {
             options.put("path", arguments.output + "/" + query);
         }

@@ -60,6 +60,7 @@ class NexmarkJobTest {
         assertRefused("rate.file and rate.shape", "--set", "rate.shape=file");
         assertRefused("rate.period is set", "--set", "rate.period=5 s");
         assertRefused("rate.file /nowhere is not readable", "--set", "rate.shape=file", "--set", "rate.file=/nowhere");
+        assertRefused("events.pause-at is 0", "--set", "events.pause-at=0");
         assertRefused("There is no query 'q99'", "--queries", "q99");
     }
 

@@ -14,10 +14,13 @@ final class Emission implements Serializable {
     final boolean paced;
     /** Whether what falls due while the job is down is owed afterwards, as from a log; else the schedule goes on where it was. */
     final boolean catchesUp;
+    /** Events from this position on are not emitted, although the stream goes on; {@link Long#MAX_VALUE}: all are. */
+    final long pauseAt;
 
-    Emission(RateSchedule schedule, boolean paced, boolean catchesUp) {
+    Emission(RateSchedule schedule, boolean paced, boolean catchesUp, long pauseAt) {
         this.schedule = schedule;
         this.paced = paced;
         this.catchesUp = catchesUp;
+        this.pauseAt = pauseAt;
     }
 }

@@ -69,6 +69,14 @@ final class NexmarkOptions {
                     .defaultValue(0L)
                     .withDescription("How many events; 0 for a stream without end.");
 
+    static final ConfigOption<Long> PAUSE_AT =
+            ConfigOptions.key("events.pause-at")
+                    .longType()
+                    .noDefaultValue()
+                    .withDescription(
+                            "Wait after so many events, for ever: a warm-up that is stopped with a savepoint and restored without this"
+                                    + " has read exactly these.");
+
     static final ConfigOption<Integer> PERSON_PROPORTION =
             ConfigOptions.key("person.proportion").intType().defaultValue(STANDARD.personProportion);
 
@@ -137,7 +145,9 @@ final class NexmarkOptions {
             ConfigOptions.key("generator")
                     .enumType(Generator.class)
                     .defaultValue(Generator.AUTO)
-                    .withDescription("native; java; auto: native where this machine can, else java. The events are the same.");
+                    .withDescription(
+                            "native; java; auto: native where this machine can, else java. The events are the same. repeat: the first"
+                                    + " few rows for ever, to measure what Flink itself takes.");
 
     static final ConfigOption<Long> SEED =
             ConfigOptions.key("seed").longType().defaultValue(STANDARD.seed);
@@ -158,6 +168,7 @@ final class NexmarkOptions {
                     AFTER_RESTORE,
                     MAX_EMIT_SPEED,
                     EVENTS_NUM,
+                    PAUSE_AT,
                     PERSON_PROPORTION,
                     AUCTION_PROPORTION,
                     BID_PROPORTION,
@@ -204,7 +215,8 @@ final class NexmarkOptions {
     enum Generator {
         AUTO,
         NATIVE,
-        JAVA
+        JAVA,
+        REPEAT
     }
 
     /** The kind the table is of, or {@link EventColumns#ALL_KINDS}. */
@@ -228,8 +240,13 @@ final class NexmarkOptions {
         } catch (IllegalArgumentException e) {
             throw new ValidationException("Nexmark source: " + e.getMessage() + ".", e);
         }
+        long pauseAt = options.getOptional(PAUSE_AT).orElse(Long.MAX_VALUE);
+        if (pauseAt < 1) {
+            throw new ValidationException("events.pause-at is " + pauseAt + " but must be 1 or more.");
+        }
         Emission emission =
-                new Emission(schedule, !options.get(MAX_EMIT_SPEED), options.get(AFTER_RESTORE) == AfterRestore.CATCH_UP);
+                new Emission(
+                        schedule, !options.get(MAX_EMIT_SPEED), options.get(AFTER_RESTORE) == AfterRestore.CATCH_UP, pauseAt);
         int kind = kind(options);
         if (kind == Kind.BID.ordinal() && options.get(BID_PROPORTION) == 0) {
             throw new ValidationException("event.type is bid but bid.proportion is 0: the table would never have a row.");

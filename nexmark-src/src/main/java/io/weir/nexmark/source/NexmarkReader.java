@@ -80,6 +80,12 @@ final class NexmarkReader implements SourceReader<RowData, NexmarkSplit> {
             return allSplitsKnown ? InputStatus.END_OF_INPUT : InputStatus.NOTHING_AVAILABLE;
         }
         long position = feed.position();
+        if (position >= emission.pauseAt && position < walkEnd) {
+            // Until the job is stopped with a savepoint, and restored as one that does not pause.
+            availability = new CompletableFuture<>();
+            backlog.at(position, startMillis);
+            return InputStatus.NOTHING_AVAILABLE;
+        }
         if (position >= due && position < walkEnd) {
             due = dueNow(position);
             if (position >= due) {
@@ -89,7 +95,8 @@ final class NexmarkReader implements SourceReader<RowData, NexmarkSplit> {
             }
         }
         int rows = 0;
-        while (rows < ROWS_PER_POLL && position < due && position < walkEnd) {
+        long stop = Math.min(Math.min(due, walkEnd), emission.pauseAt);
+        while (rows < ROWS_PER_POLL && position < stop) {
             output.collect(feed.take());
             rows++;
             position = feed.position();

@@ -101,10 +101,12 @@ public final class NexmarkSource
         }
         Throwable unavailable = NativeEvents.unavailable();
         if (unavailable == null) {
-            return new NativeFeed(config, columns);
+            return generator == NexmarkOptions.Generator.REPEAT
+                    ? new RepeatFeed(config, columns)
+                    : new NativeFeed(config, columns);
         }
-        if (generator == NexmarkOptions.Generator.NATIVE) {
-            throw new IllegalStateException("generator = native, but there is no native generator here", unavailable);
+        if (generator != NexmarkOptions.Generator.AUTO) {
+            throw new IllegalStateException("there is no native generator here, and no other will do", unavailable);
         }
         LOG.warn("Events are generated in Java, which is slower: {}", unavailable.toString());
         return new JavaFeed(config, columns);

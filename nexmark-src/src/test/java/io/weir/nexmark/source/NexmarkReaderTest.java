@@ -159,6 +159,35 @@ class NexmarkReaderTest {
     }
 
     @Test
+    void aWarmUpReadsExactlyWhatItShallAndTheRestIsReadAfterIt() {
+        Emission warmUp = new Emission(RateSchedule.constant(1), false, false, 333);
+        List<NexmarkReader> two = new ArrayList<>();
+        List<NexmarkSplit> positions = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            NexmarkReader reader = new NexmarkReader(feed(), warmUp, clock::get, new SimpleCounter(), backlog);
+            for (NexmarkSplit split : splits(8, 1_000)) {
+                if (split.index % 2 == i) {
+                    reader.addSplits(List.of(split));
+                }
+            }
+            reader.notifyNoMoreSplits();
+            two.add(reader);
+            emitWhatIsDue(reader);
+            assertEquals(InputStatus.NOTHING_AVAILABLE, reader.pollNext(output));
+            assertFalse(reader.isAvailable().isDone());
+            positions.addAll(reader.snapshotState(1));
+        }
+        assertEquals(333, output.rows.size());
+        assertEquals(List.of(), missing(events(0, 333), output.rows));
+        NexmarkReader after = reader(UNLIMITED);
+        after.addSplits(positions);
+        after.notifyNoMoreSplits();
+        drain(after);
+        assertEquals(1_000, output.rows.size());
+        assertEquals(List.of(), missing(events(0, 1_000), output.rows));
+    }
+
+    @Test
     void splitsFarAheadJoinInWhenTheOthersAreThere() {
         List<NexmarkSplit> splits = splits(4, 1_001);
         splits.set(1, new NexmarkSplit(1, 4, 401, 1_001, NexmarkSplit.NOT_STARTED));
@@ -247,7 +276,7 @@ class NexmarkReaderTest {
     }
 
     private static Emission emission(long rate, boolean catchesUp) {
-        return new Emission(RateSchedule.constant(rate == UNLIMITED ? 1 : rate), rate != UNLIMITED, catchesUp);
+        return new Emission(RateSchedule.constant(rate == UNLIMITED ? 1 : rate), rate != UNLIMITED, catchesUp, Long.MAX_VALUE);
     }
 
     private void emitWhatIsDue(NexmarkReader reader) {
