@@ -68,7 +68,9 @@ pub async fn advise(
             tm.slots = reading.slots_by_tm.get(&tm.tm_id).copied();
         }
     }
-    let history = History::default();
+    // Models know nothing but this one look.
+    let mut history = History::default();
+    history.observe(&snapshot);
     let guard = Guard::new(settings.limits).with_job_limits(settings.job_limits.clone());
     let decide = |policy: PolicyName| {
         let plan = policy.build(settings.limits).decide(&snapshot, &history);

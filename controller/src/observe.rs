@@ -1,16 +1,18 @@
 //! From reports to rates, and from everything known to a snapshot.
 
+mod write_path;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use weir_protocol::{CacheId, CacheReport, HookState, MemoryMode, Report, WriteBufferReport};
+use weir_protocol::{CacheId, CacheReport, HookState, MemoryMode, Report};
 use weir_scaling::{
-    BudgetState, CacheState, JobState, Load, OperatorKey, Snapshot, TaskManagerState, Terms,
-    Window, WritePath,
+    BudgetState, CacheState, JobState, Load, OperatorKey, Snapshot, TaskManagerState, Terms, Window,
 };
 
 use crate::clock::millis_of;
 use crate::fleet::Fleet;
+use write_path::write_path;
 
 /// The latest reports of one life of one agent, oldest first.
 #[derive(Debug, Default)]
@@ -98,6 +100,19 @@ impl ReportLog {
         window: Duration,
         continues: impl Fn(&CacheReport, &CacheReport) -> bool,
     ) -> Option<(u64, u64, u64)> {
+        let (millis, first, last) = self.span(id, window, continues)?;
+        let (hits, misses) = last.task_hits_and_misses();
+        let (hits_before, misses_before) = first.task_hits_and_misses();
+        Some((millis, hits - hits_before, misses - misses_before))
+    }
+
+    /// What the newest report and the oldest one within `window` that continues into it say of a cache, and the milliseconds between.
+    fn span(
+        &self,
+        id: CacheId,
+        window: Duration,
+        continues: impl Fn(&CacheReport, &CacheReport) -> bool,
+    ) -> Option<(u64, &CacheReport, &CacheReport)> {
         let newest = self.newest()?;
         let last = find(newest, id)?;
         let mut base = None;
@@ -113,10 +128,7 @@ impl ReportLog {
             }
         }
         let (since_ms, first) = base?;
-        let (hits, misses) = last.task_hits_and_misses();
-        let (hits_before, misses_before) = first.task_hits_and_misses();
-        let millis = newest.uptime_ms - since_ms;
-        Some((millis, hits - hits_before, misses - misses_before))
+        Some((newest.uptime_ms - since_ms, first, last))
     }
 }
 
@@ -201,7 +213,7 @@ fn task_manager(
         curve: c.curve.clone(),
         miss_seconds: c.miss_seconds,
         hit_seconds: c.hit_seconds,
-        write_path: c.write_buffers.map(write_path),
+        write_path: write_path(report, log, c, windows.load),
     };
     TaskManagerState {
         tm_id: report.agent.tm_id.clone(),
@@ -214,17 +226,9 @@ fn task_manager(
             cache_bytes: report.budget.cache_bytes,
             allocated_bytes: report.budget.allocated_bytes,
             min_cache_bytes: report.budget.min_cache_bytes,
+            write_buffer_cost_percent: report.budget.write_buffer_cost_percent,
         },
         caches: report.caches.iter().map(cache).collect(),
-    }
-}
-
-/// What the agent tells of the write path; it does not count flushes, compactions and stalls.
-fn write_path(buffers: WriteBufferReport) -> WritePath {
-    WritePath {
-        buffer_bytes: buffers.capacity_bytes,
-        used_bytes: buffers.used_bytes,
-        ..WritePath::default()
     }
 }
 
