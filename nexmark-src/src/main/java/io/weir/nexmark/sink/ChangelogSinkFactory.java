@@ -59,7 +59,7 @@ public final class ChangelogSinkFactory implements DynamicTableSinkFactory {
 
         @Override
         public ChangelogMode getChangelogMode(ChangelogMode requested) {
-            // All of it: Flink 2 leaves out what is taken back where a sink only agrees to what it is offered.
+            // All of it, what is taken back in particular: the final answer is worked out from the sum of all changes.
             return ChangelogMode.all();
         }
 
