@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 command -v valgrind >/dev/null || { echo "valgrind is not installed; apt-get install valgrind" >&2; exit 1; }
 
 # Lifetimes of caches and managers, sizes that move, and hooks under traffic; the others differ in the number of look-ups only.
-TESTS=(a_cache_destroyed_without_a_word_is_let_go a_hook_is_not_reused_while_its_cache_lives a_cache_belongs_to_one_operator)
+TESTS=(what_a_database_writes_is_counted_and_its_listener_goes_with_it a_cache_destroyed_without_a_word_is_let_go a_hook_is_not_reused_while_its_cache_lives a_cache_belongs_to_one_operator)
 MEMCHECK=(valgrind --quiet --error-exitcode=99 --leak-check=no --num-callers=20)
 
 work=$(mktemp -d)

@@ -276,6 +276,7 @@ fn cache_report(
         report.hit_seconds = entry.mean_seconds(|samples| &samples.hit);
         // Flink gives all operators of a slot one manager, which is charged to their shared cache.
         report.write_buffers = operators.iter().find_map(|operator| operator.write_buffers);
+        report.write_counts = entry.writes(operators.iter().map(|o| o.write_counts));
         report.operators = operators;
     } else if let Some(sole) = operators.pop() {
         report.lookups = sole.lookups;
@@ -284,6 +285,7 @@ fn cache_report(
         report.miss_seconds = sole.miss_seconds;
         report.hit_seconds = sole.hit_seconds;
         report.write_buffers = sole.write_buffers;
+        report.write_counts = sole.write_counts;
     }
     report
 }
@@ -306,7 +308,7 @@ fn operator_report(
         miss_seconds: samples.miss.mean_seconds(),
         hit_seconds: samples.hit.mean_seconds(),
         write_buffers: entry.write_buffers.and_then(|id| managers.report(id)),
-        write_counts: None,
+        write_counts: entry.writes.as_ref().and_then(|writes| writes.counts()),
     }
 }
 

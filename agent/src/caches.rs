@@ -10,10 +10,10 @@ use thiserror::Error;
 use weir_mrc::{CacheShape, EstimatorConfig};
 use weir_protocol::{
     Allocation, AppliedAllocation, AppliedCapacity, CacheId, ContainerMemory, LookupCount,
-    MemoryMode, OperatorSubtask, Refusal, RefusalKind,
+    MemoryMode, OperatorSubtask, Refusal, RefusalKind, WriteCounts,
 };
 
-use crate::frocksdb::{BoundCache, Build, CacheUsage, RefusedBuild, SharedPointer};
+use crate::frocksdb::{BoundCache, Build, CacheUsage, Listener, RefusedBuild, SharedPointer};
 use crate::hook::HookedVtable;
 use crate::latency::LatencyHistogram;
 use crate::ledger::{Ledger, ManagerId, Resize};
@@ -22,6 +22,7 @@ use crate::remembered::{RememberedSizes, Sizes};
 use crate::sampling::{OperatorSamples, SampledCache, SampledOperator};
 use crate::thread;
 use crate::write_buffers::WriteBufferManagers;
+use crate::writes::{self, WriteTotals};
 
 /// The caches of one TaskManager.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Caches {
     pub entries: BTreeMap<CacheId, CacheEntry>,
     /// Write buffer managers behind their operators.
     pub write_buffers: WriteBufferManagers,
+    /// Listeners that Java holds for databases, by handle, with what they count.
+    listeners: BTreeMap<usize, (Listener, Arc<WriteTotals>)>,
     /// What operators that have left were given, for when they come back.
     remembered: RememberedSizes,
     /// Hooks of caches that were released: reused once RocksDB has destroyed the cache.
@@ -55,6 +58,8 @@ pub struct CacheEntry {
     pub shape: CacheShape,
     /// Look-ups of operators that have left.
     departed: Vec<LookupCount>,
+    /// What their databases wrote.
+    departed_writes: Option<WriteCounts>,
     cache: BoundCache,
     /// Capacity it had when it was attached.
     came_with_bytes: u64,
@@ -72,6 +77,8 @@ pub struct OperatorEntry {
     pub attached_at: Instant,
     /// The write buffer manager it writes through, if known.
     pub write_buffers: Option<ManagerId>,
+    /// What its database writes, if anybody listens.
+    pub writes: Option<Arc<WriteTotals>>,
     /// Address of the statistics of its database, which tells it apart behind a shared cache; 0 where it is alone.
     statistics: usize,
 }
@@ -123,6 +130,7 @@ impl Caches {
             hooked: None,
             entries: BTreeMap::new(),
             write_buffers: WriteBufferManagers::default(),
+            listeners: BTreeMap::new(),
             remembered: RememberedSizes::default(),
             retired: Vec::new(),
             next_id: 1,
@@ -247,6 +255,7 @@ impl Caches {
             attached_at: Instant::now(),
             shape: cache.shape(),
             departed: Vec::new(),
+            departed_writes: None,
             cache,
             came_with_bytes: capacity_bytes,
             hooked,
@@ -323,6 +332,41 @@ impl Caches {
         true
     }
 
+    /// A listener for a database that is about to be opened: the address of its `shared_ptr`, valid until it is given to
+    /// [`Caches::drop_listener`]. `None` if RocksDB's listeners are not as expected.
+    pub fn make_listener(&mut self, build: &'static Build) -> Option<usize> {
+        let totals = Arc::new(WriteTotals::default());
+        let listener = build.listener(totals.clone())?;
+        let handle = listener.handle() as usize;
+        self.listeners.insert(handle, (listener, totals));
+        Some(handle)
+    }
+
+    /// Tells which listener hears the database of an operator. Of several caches that one database has, the first is told.
+    pub fn listen_to(&mut self, operator: u32, handle: usize) {
+        let Some((_, totals)) = self.listeners.get(&handle) else {
+            return;
+        };
+        let totals = totals.clone();
+        let mut operators = self.entries.values().flat_map(|e| e.operators.values());
+        let is_taken =
+            operators.any(|o| o.writes.as_ref().is_some_and(|w| Arc::ptr_eq(w, &totals)));
+        if !is_taken && let Some((_, entry)) = self.operator_mut(operator) {
+            entry.writes = Some(totals);
+        }
+    }
+
+    /// Listeners that Java holds.
+    #[must_use]
+    pub fn listeners(&self) -> usize {
+        self.listeners.len()
+    }
+
+    /// Java needs a listener no more. The databases that have it keep it.
+    pub fn drop_listener(&mut self, handle: usize) {
+        self.listeners.remove(&handle);
+    }
+
     /// An operator writes through a manager no more. The last one to leave leaves it as it came.
     fn leave(&mut self, operator: u32, manager: ManagerId) {
         if self.write_buffers.leave(operator, manager) {
@@ -347,6 +391,12 @@ impl Caches {
         entry.hooked.context().dismiss(operator.statistics);
         entry.sampled.part_with(&operator.sampled);
         add_counts(&mut entry.departed, &operator.sampled.context.lookups());
+        let written = operator.writes.as_ref().and_then(|writes| writes.counts());
+        let written = written.map(|counts| WriteCounts {
+            live_bytes: None,
+            ..counts
+        });
+        entry.departed_writes = writes::add(entry.departed_writes, written);
         let is_last = entry.operators.is_empty();
         let came_with_bytes = entry.came_with_bytes;
         let sizes = Sizes {
@@ -537,6 +587,12 @@ impl CacheEntry {
         sums
     }
 
+    /// What the databases of all operators behind it wrote, of those that have left, too.
+    #[must_use]
+    pub fn writes(&self, read: impl Iterator<Item = Option<WriteCounts>>) -> Option<WriteCounts> {
+        read.fold(self.departed_writes, writes::add)
+    }
+
     /// Mean over the operators behind it, weighted by how often each was measured.
     #[must_use]
     pub fn mean_seconds(&self, of: fn(&OperatorSamples) -> &LatencyHistogram) -> Option<f64> {
@@ -576,6 +632,7 @@ impl CacheEntry {
                 sampled,
                 attached_at: Instant::now(),
                 write_buffers: None,
+                writes: None,
                 statistics,
             },
         );

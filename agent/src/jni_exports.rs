@@ -4,6 +4,9 @@
     reason = "exports for the JVM, and handles that come from it"
 )]
 
+#[cfg(test)]
+mod panics;
+
 use std::ffi::c_void;
 use std::sync::Arc;
 
@@ -200,6 +203,58 @@ pub extern "system" fn Java_io_weir_NativeAgent_writeBufferManager<'local>(
             // operator's options; the cache is of the same build. A manager that cannot be read is left alone.
             unsafe {
                 caches.write_through(operator_number(id), handle as usize as *const c_void);
+            }
+            Ok(())
+        })
+        .resolve::<ThrowRuntimeExAndDefault>();
+}
+
+/// `static native long makeListener()`: a listener for a database that is about to be opened, as a native handle that
+/// `DBOptions.setListeners` understands; 0 if RocksDB's listeners are not as expected.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_weir_NativeAgent_makeListener<'local>(
+    mut unowned: EnvUnowned<'local>,
+    _class: JClass<'local>,
+) -> jlong {
+    unowned
+        .with_env(|_env| -> Result<jlong, ExportError> {
+            let agent = Agent::get().ok_or(ExportError::NotRunning)?;
+            let build = Build::any_loaded();
+            let handle = build.and_then(|build| agent.caches.lock().make_listener(build));
+            Ok(handle.unwrap_or_default() as jlong)
+        })
+        .resolve::<ThrowRuntimeExAndDefault>()
+}
+
+/// `static native void listenTo(long id, long listener)`: whose database a listener hears.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_weir_NativeAgent_listenTo<'local>(
+    mut unowned: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    id: jlong,
+    listener: jlong,
+) {
+    unowned
+        .with_env(|_env| -> Result<(), ExportError> {
+            let agent = Agent::get().ok_or(ExportError::NotRunning)?;
+            let mut caches = agent.caches.lock();
+            caches.listen_to(operator_number(id), listener as usize);
+            Ok(())
+        })
+        .resolve::<ThrowRuntimeExAndDefault>();
+}
+
+/// `static native void dropListener(long listener)`: Java needs it no more.
+#[unsafe(no_mangle)]
+pub extern "system" fn Java_io_weir_NativeAgent_dropListener<'local>(
+    mut unowned: EnvUnowned<'local>,
+    _class: JClass<'local>,
+    listener: jlong,
+) {
+    unowned
+        .with_env(|_env| -> Result<(), ExportError> {
+            if let Some(agent) = Agent::get() {
+                agent.caches.lock().drop_listener(listener as usize);
             }
             Ok(())
         })

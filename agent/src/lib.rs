@@ -36,3 +36,4 @@ pub mod settings;
 pub mod start;
 pub mod thread;
 pub mod write_buffers;
+pub mod writes;

@@ -13,7 +13,7 @@ use prometheus::{Encoder, TextEncoder};
 use weir_mrc::ReuseDistanceHistogram;
 use weir_protocol::{
     BlockRole, CacheReport, Caller, HookState, LookupCount, LookupResult, MemoryMode,
-    OperatorSubtask, Report,
+    OperatorSubtask, Report, WriteCounts,
 };
 
 use crate::agent::Agent;
@@ -39,6 +39,7 @@ pub fn render(agent: &Agent) -> prometheus::Result<String> {
         operators(&report).map(|(name, _)| name),
     );
     let mut families = of_caches(&report, &naming);
+    families.extend(of_writes(&report, &naming));
     families.extend(distributions(agent, &naming));
     families.extend(of_agent(&report, &naming));
     families.extend(options::families(
@@ -51,14 +52,30 @@ pub fn render(agent: &Agent) -> prometheus::Result<String> {
     String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))
 }
 
+/// An operator subtask's exact counts.
+struct Counts<'a> {
+    lookups: &'a [LookupCount],
+    writes: Option<WriteCounts>,
+}
+
 /// Every operator subtask with its exact counts, those behind shared caches included.
-fn operators(report: &Report) -> impl Iterator<Item = (&OperatorSubtask, &[LookupCount])> {
+fn operators(report: &Report) -> impl Iterator<Item = (&OperatorSubtask, Counts<'_>)> {
     report.caches.iter().flat_map(|cache| {
-        let sole = cache.operators.is_empty();
-        let shared = cache.operators.iter();
-        sole.then_some((&cache.operator, &cache.lookups[..]))
-            .into_iter()
-            .chain(shared.map(|one| (&one.operator, &one.lookups[..])))
+        let sole = cache.operators.is_empty().then_some((
+            &cache.operator,
+            Counts {
+                lookups: &cache.lookups,
+                writes: cache.write_counts,
+            },
+        ));
+        let shared = cache.operators.iter().map(|one| {
+            let counts = Counts {
+                lookups: &one.lookups,
+                writes: one.write_counts,
+            };
+            (&one.operator, counts)
+        });
+        sole.into_iter().chain(shared)
     })
 }
 
@@ -74,7 +91,7 @@ fn owner(cache: &CacheReport, naming: &Naming) -> Labels {
 fn of_caches(report: &Report, naming: &Naming) -> Vec<MetricFamily> {
     let mut lookups = Series::default();
     for (operator, counts) in operators(report) {
-        for count in counts {
+        for count in counts.lookups {
             let mut labels = naming.of_operator(operator);
             labels.push(("role", role(count.role).to_owned()));
             labels.push(("caller", caller(count.caller).to_owned()));
@@ -124,6 +141,52 @@ fn of_caches(report: &Report, naming: &Naming) -> Vec<MetricFamily> {
         write_buffers.gauge(
             "weir_write_buffer_bytes",
             "Write buffer manager behind the operator: size, memory in all memtables, memory in active ones, what it has reserved in a block cache. Operators of one slot share one.",
+        ),
+    ]
+}
+
+fn of_writes(report: &Report, naming: &Naming) -> Vec<MetricFamily> {
+    let (mut flushed, mut compacted, mut stalled, mut live) = (
+        Series::default(),
+        Series::default(),
+        Series::default(),
+        Series::default(),
+    );
+    for (operator, counts) in operators(report) {
+        let Some(writes) = counts.writes else {
+            continue;
+        };
+        let labels = naming.of_operator(operator);
+        for (direction, bytes) in [
+            ("read", writes.compaction_read_bytes),
+            ("written", writes.compacted_bytes),
+        ] {
+            let mut labels = labels.clone();
+            labels.push(("direction", direction.to_owned()));
+            compacted.add(labels, bytes as f64);
+        }
+        flushed.add(labels.clone(), writes.flushed_bytes as f64);
+        stalled.add(labels.clone(), writes.stalled_micros as f64 / 1e6);
+        if let Some(bytes) = writes.live_bytes {
+            live.add(labels, bytes as f64);
+        }
+    }
+    vec![
+        flushed.counter(
+            "weir_flushed_bytes_total",
+            "Bytes of files that flushes of the operator's database wrote, exact.",
+        ),
+        compacted.counter(
+            "weir_compacted_bytes_total",
+            "Bytes that compactions of the operator's database read and wrote, exact.",
+        ),
+        stalled.counter(
+            "weir_write_stall_seconds_total",
+            "Time in which the operator's database delayed or stopped writes.",
+        ),
+        live.gauge(
+            "weir_live_sst_bytes",
+            "Bytes in the files of the newest version of the operator's database.",
         ),
     ]
 }

@@ -13,6 +13,10 @@ use weir_agent::settings::Settings;
 use weir_protocol::{HookState, Refusal, RefusalKind, Report};
 
 fn start(extra: &[(&str, &str)]) -> SocketAddr {
+    start_agent(extra).1
+}
+
+fn start_agent(extra: &[(&str, &str)]) -> (Arc<Agent>, SocketAddr) {
     let mut pairs = vec![
         ("mode", "per-operator"),
         ("budget-bytes", "100000000"),
@@ -27,8 +31,8 @@ fn start(extra: &[(&str, &str)]) -> SocketAddr {
     let agent: Arc<Agent> = Agent::new(Settings::parse(&pairs).unwrap(), Box::new(|_, _| {}));
     let listener = exporter::bind(&agent).expect("a free port");
     let address = listener.local_addr().unwrap();
-    exporter::start(agent, listener, format!("http://{address}")).unwrap();
-    address
+    exporter::start(agent.clone(), listener, format!("http://{address}")).unwrap();
+    (agent, address)
 }
 
 /// Status and body of the answer to a request given as it goes over the wire.
@@ -82,6 +86,25 @@ fn a_reasonable_client_gets_what_it_asks_for() {
         "labels are escaped: {info}"
     );
     assert_eq!(get(address, "/v2").0, 404);
+}
+
+#[test]
+fn a_refusal_is_told_with_its_reason() {
+    let (agent, address) = start_agent(&[]);
+    let reason = "librocksdbjni.so: vtable slot 4 does not hold \"Lookup\"";
+    agent.note_refusal(reason.to_owned());
+    let (_, metrics) = get(address, "/metrics");
+    let told = ["hooked=\"no\"".to_owned(), format!("reason={reason:?}")];
+    let mut lines = metrics.lines();
+    let info = lines.find(|line| line.starts_with("weir_agent_info{"));
+    let info = info.unwrap();
+    assert!(told.iter().all(|label| info.contains(label)), "{info}");
+    assert!(info.ends_with(" 1"), "{info}");
+    let report: Report = serde_json::from_str(&get(address, "/v1/report").1).unwrap();
+    let refused = HookState::Refused {
+        reason: reason.to_owned(),
+    };
+    assert_eq!(report.agent.hook, refused);
 }
 
 #[test]

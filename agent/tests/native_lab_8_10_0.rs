@@ -3,6 +3,7 @@
 #[path = "lab/curves.rs"]
 mod curves;
 mod lab;
+mod promtool;
 #[path = "lab/scenarios.rs"]
 mod scenarios;
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use weir_protocol::{Allocation, CacheCapacity, MemoryMode, Report};
+use weir_protocol::{Allocation, CacheCapacity, CacheReport, MemoryMode, Report};
 use weir_testbed::nexmark::STEADY_RATE;
 use weir_testbed::{Cluster, ClusterOptions, NexmarkJob, wait};
 
@@ -74,6 +74,12 @@ fn without_flinks_bound_observe_watches_a_cache_for_each_state() {
         report.caches.len() > OPERATORS,
         "{} caches",
         report.caches.len()
+    );
+    let heard = |cache: &&CacheReport| cache.operators.iter().any(|o| o.write_counts.is_some());
+    assert_eq!(
+        report.caches.iter().filter(heard).count(),
+        OPERATORS,
+        "a database is counted once, whatever the number of its states"
     );
     for cache in &report.caches {
         // What Flink configures for a state where it bounds nothing.

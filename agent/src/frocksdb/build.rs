@@ -5,6 +5,7 @@
 )]
 
 use std::ffi::{c_int, c_void};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 use thiserror::Error;
@@ -12,10 +13,12 @@ use thiserror::Error;
 use super::cache::CacheFunctions;
 use super::known::{self, KNOWN, KnownBuild, WRITE_BUFFER_CONTROL_VTABLES};
 use super::library::Library;
+use super::listener::{Listener, ListenerFunctions};
 use super::statistics::StatisticsFunctions;
 use super::weak_pointer::control_vtable;
 use super::write_buffer_manager::WriteBufferFunctions;
 use super::{Interface, trial};
+use crate::writes::WriteTotals;
 
 /// Two words lie in front of the slots: offset to top and type information.
 pub(crate) const VTABLE_HEADER: usize = 2;
@@ -37,6 +40,8 @@ pub struct Build {
     pub(crate) statistics: StatisticsFunctions,
     /// `None`: write buffer managers of this library cannot be read, and are left alone.
     pub(crate) write_buffers: Option<WriteBufferFunctions>,
+    /// `None`: listeners of this library are not as expected, and databases go without one.
+    pub(crate) listeners: Option<ListenerFunctions>,
     /// C++'s `operator delete`, as the library would find it.
     pub(crate) delete: Option<usize>,
     /// Vtable of the control block behind the cache's `shared_ptr`.
@@ -236,6 +241,7 @@ impl Build {
             functions: CacheFunctions::of(library).map_err(missing)?,
             statistics: StatisticsFunctions::of(library, known).map_err(missing)?,
             write_buffers: WriteBufferFunctions::of(library, known),
+            listeners: ListenerFunctions::of(library, known),
             delete: library.address("_ZdlPv"),
             control_vtable: control_vtable(library, known.control_vtable)
                 .ok_or_else(|| missing(known.control_vtable))?,
@@ -251,6 +257,13 @@ impl Build {
             what,
         })?;
         Ok(build)
+    }
+
+    /// A listener that counts what a database writes; `None` if listeners of this library are not as expected.
+    #[must_use]
+    pub fn listener(&'static self, totals: Arc<WriteTotals>) -> Option<Listener> {
+        let functions = self.listeners.as_ref()?;
+        Some(Listener::new(functions, totals))
     }
 
     /// What a slot holds.

@@ -28,6 +28,19 @@ pub(crate) struct KnownBuild {
     pub statistics_level: usize,
     /// How `Insert` and `Lookup` are called, and what an entry looks like.
     pub interface: Interface,
+    /// What an event listener looks like.
+    pub events: EventTable,
+}
+
+/// The virtual functions of `rocksdb::EventListener`, and values that events carry.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EventTable {
+    /// Where they begin in the vtable of the class that RocksJava derives, in slots.
+    pub first_slot: usize,
+    /// Symbol of each, in order; of those that the derived class overrides, as the base class names them.
+    pub slots: &'static [&'static str],
+    /// `WriteStallCondition::kNormal`.
+    pub stall_normal: std::ffi::c_int,
 }
 
 /// The two forms that RocksDB's `Cache` has had.

@@ -9,6 +9,7 @@ pub mod call;
 mod entry;
 mod known;
 mod library;
+mod listener;
 mod options;
 mod printable;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use entry::{BlockKind, Entry, block_role};
 pub use known::Interface;
 pub(crate) use known::MAX_SLOTS;
 pub use library::{Library, pin_own_library};
+pub use listener::Listener;
 pub use options::{OptionObject, RefusedOptions};
 pub use statistics::{UnknownStatistics, silence};
 pub(crate) use weak_pointer::SharedPointer;

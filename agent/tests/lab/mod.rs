@@ -303,6 +303,17 @@ impl Database {
         statistics: &Statistics,
         write_buffers: Option<&WriteBuffers>,
     ) -> Self {
+        Self::open_heard(cache, statistics, write_buffers, None)
+    }
+
+    /// The same, with a listener, as a handle of `Caches::make_listener`. It compacts as soon as there are two files, and holds
+    /// writes back until that is done.
+    pub fn open_heard(
+        cache: &Cache,
+        statistics: &Statistics,
+        write_buffers: Option<&WriteBuffers>,
+        listener: Option<usize>,
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let options = call!("rocksdb_options_create"() -> Pointer);
         call!("rocksdb_options_set_create_if_missing"(options => Pointer, 1 => u8) -> ());
@@ -321,6 +332,15 @@ impl Database {
         call!("rocksdb_options_set_write_buffer_size"(options => Pointer, memtable_bytes => usize) -> ());
         call!("rocksdb_options_set_target_file_size_base"(options => Pointer, 4 << 20 => u64) -> ());
         call!("rocksdb_options_set_compression"(options => Pointer, 0 => c_int) -> ());
+        if let Some(listener) = listener {
+            java_arrays::with_env(|env| {
+                let handles = [listener];
+                let array = (&raw const handles).cast_mut().cast::<c_void>();
+                call!("Java_org_rocksdb_Options_setEventListeners"(env => Pointer, none => Pointer, options => Pointer, array => Pointer) -> ());
+            });
+            call!("rocksdb_options_set_level0_file_num_compaction_trigger"(options => Pointer, 2 => c_int) -> ());
+            call!("rocksdb_options_set_level0_slowdown_writes_trigger"(options => Pointer, 2 => c_int) -> ());
+        }
         let table_options = call!("rocksdb_block_based_options_create"() -> Pointer);
         call!("rocksdb_block_based_options_set_block_cache"(table_options => Pointer, cache.handle() => Pointer) -> ());
         call!("rocksdb_block_based_options_set_cache_index_and_filter_blocks"(table_options => Pointer, 1 => u8) -> ());
@@ -386,6 +406,17 @@ impl Database {
         call!("rocksdb_compact_range"(self.db => Pointer, none => *const u8, 0 => usize, none => *const u8, 0 => usize) -> ());
     }
 
+    /// One of RocksDB's properties that are numbers.
+    pub fn property(&self, name: &str) -> u64 {
+        let name = CString::new(name).expect("no NUL");
+        let text = call!("rocksdb_property_value"(self.db => Pointer, name.as_ptr() => *const c_char) -> *mut c_char);
+        assert!(!text.is_null(), "{name:?}");
+        // SAFETY: a C string, freed below.
+        let value = unsafe { CStr::from_ptr(text) }.to_string_lossy().parse();
+        call!("rocksdb_free"(text.cast() => Pointer) -> ());
+        value.expect("a number")
+    }
+
     /// One of RocksDB's own counters, such as `rocksdb.block.cache.hit`.
     pub fn ticker(&self, name: &str) -> u64 {
         let text =
@@ -413,6 +444,43 @@ impl Drop for Database {
         call!("rocksdb_readoptions_destroy"(self.read => Pointer) -> ());
         call!("rocksdb_writeoptions_destroy"(self.write => Pointer) -> ());
         call!("rocksdb_flushoptions_destroy"(self.flush => Pointer) -> ());
+    }
+}
+
+/// As much of a JVM as RocksJava's native methods need that take an array of one `long`.
+mod java_arrays {
+    use super::{Pointer, c_int};
+
+    /// Functions in JNI's table.
+    const FUNCTIONS: usize = 235;
+    const ARRAY_LENGTH: usize = 171;
+    const LONG_ELEMENTS: usize = 188;
+    const RELEASE_LONG_ELEMENTS: usize = 196;
+    const EXCEPTION_CHECK: usize = 228;
+
+    extern "C" fn one(_env: Pointer, _array: Pointer) -> c_int {
+        1
+    }
+
+    extern "C" fn elements(_env: Pointer, array: Pointer, _is_copy: Pointer) -> Pointer {
+        array
+    }
+
+    extern "C" fn release(_env: Pointer, _array: Pointer, _elements: Pointer, _mode: c_int) {}
+
+    extern "C" fn no_exception(_env: Pointer) -> u8 {
+        0
+    }
+
+    /// An array is the address of its one element.
+    pub fn with_env(call: impl FnOnce(Pointer)) {
+        let mut functions = [0_usize; FUNCTIONS];
+        functions[ARRAY_LENGTH] = one as *const () as usize;
+        functions[LONG_ELEMENTS] = elements as *const () as usize;
+        functions[RELEASE_LONG_ELEMENTS] = release as *const () as usize;
+        functions[EXCEPTION_CHECK] = no_exception as *const () as usize;
+        let mut env: *const [usize; FUNCTIONS] = &raw const functions;
+        call((&raw mut env).cast());
     }
 }
 

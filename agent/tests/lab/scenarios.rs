@@ -8,7 +8,10 @@ use crate::lab::{
     BUDGET, CACHE_BUDGET, Cache, Database, SkewedKeys, Statistics, WriteBuffers, agent, allocate,
     release, report_of,
 };
-use weir_protocol::{BlockRole, CacheId, Caller, HookState, LookupResult, RefusalKind};
+use crate::promtool;
+use weir_protocol::{
+    BlockRole, CacheId, Caller, HookState, LookupResult, RefusalKind, WriteCounts,
+};
 
 const MIB: u64 = 1 << 20;
 
@@ -105,17 +108,104 @@ fn the_curve_predicts_what_other_sizes_do() {
 }
 
 #[test]
+fn what_a_database_writes_is_counted_and_its_listener_goes_with_it() {
+    let (agent, _turn) = agent();
+    let cache = Cache::new(MIB as usize);
+    let id = cache.register(&agent, "Rank[3] -> Sink (2/4)#1");
+    let number = u32::try_from(id.0).unwrap();
+    let build = agent.hooked().unwrap();
+    let listener = agent.caches.lock().make_listener(build).unwrap();
+    let db = Database::open_heard(&cache, &Statistics::new(), None, Some(listener));
+    agent.caches.lock().listen_to(number, listener);
+    assert_eq!(
+        report_of(&agent, id).write_counts,
+        Some(WriteCounts::default())
+    );
+    // RocksDB has a reference of its own by now.
+    agent.caches.lock().drop_listener(listener);
+    let mut keys = SkewedKeys::new(1, 50_000, 1.0);
+    for _ in 0..6 {
+        for _ in 0..5_000 {
+            db.put(keys.next(), &[7_u8; 200]);
+        }
+        db.flush();
+    }
+    // Waits for those under way; the last state is that of one level without stalls, of which the listener hears a moment later.
+    db.compact();
+    let read = || report_of(&agent, id).write_counts.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let counts = loop {
+        let counts = read();
+        std::thread::sleep(Duration::from_millis(20));
+        if read() == counts {
+            break counts;
+        }
+        assert!(Instant::now() < deadline, "writes are held back for ever");
+    };
+    for (ours, ticker) in [
+        (counts.flushed_bytes, "rocksdb.flush.write.bytes"),
+        (counts.compacted_bytes, "rocksdb.compact.write.bytes"),
+    ] {
+        // RocksDB's tickers count its notes about the files, too.
+        let theirs = db.ticker(ticker);
+        assert!(
+            ours <= theirs && theirs - ours < theirs / 1000,
+            "{counts:?}, {ticker} is {theirs}"
+        );
+    }
+    let read = db.ticker("rocksdb.compact.read.bytes");
+    assert!(
+        counts.compaction_read_bytes.abs_diff(read) < read / 10,
+        "{counts:?}, RocksDB read {read} bytes, here it is files that count"
+    );
+    assert_eq!(
+        counts.live_bytes,
+        Some(db.property("rocksdb.live-sst-files-size"))
+    );
+    assert!(counts.stalled_micros > 0, "{counts:?}");
+    let metrics = weir_agent::metrics::render(&agent).unwrap();
+    promtool::assert_clean(&metrics);
+    for line in [
+        format!(" {}", counts.flushed_bytes),
+        format!("direction=\"read\"}} {}", counts.compaction_read_bytes),
+    ] {
+        assert!(metrics.contains(&line), "{line} is not in {metrics}");
+    }
+
+    let totals = agent.caches.lock().entries[&id].operators[&number]
+        .writes
+        .clone()
+        .unwrap();
+    release(&agent, id);
+    assert_eq!(std::sync::Arc::strong_count(&totals), 2);
+    drop(db);
+    assert_eq!(
+        std::sync::Arc::strong_count(&totals),
+        1,
+        "the listener went with its database"
+    );
+    assert_eq!(agent.caches.lock().listeners(), 0);
+}
+
+#[test]
 fn five_hundred_caches_come_and_go_without_a_trace() {
     let (agent, _turn) = agent();
     let (mut hooks, mut resident) = (0, 0);
     for cycle in 0..500 {
         let cache = Cache::new(MIB as usize);
         let id = cache.register(&agent, &format!("Agg (1/1)#{cycle}"));
+        let build = agent.hooked().expect("hooked");
+        let listener = agent.caches.lock().make_listener(build).expect("listeners");
+        let number = u32::try_from(id.0).expect("32 bits");
+        agent.caches.lock().listen_to(number, listener);
         if cycle % 50 == 0 {
-            let db = filled(&cache, 1);
+            let db = Database::open_heard(&cache, &Statistics::new(), None, Some(listener));
+            db.put(0, &[3_u8; 100]);
+            db.flush();
             assert_eq!(db.get(0), Some(100));
         }
         release(&agent, id);
+        agent.caches.lock().drop_listener(listener);
         if cycle == 100 {
             hooks = agent.caches.lock().hooks();
             resident = resident_bytes();
@@ -123,6 +213,7 @@ fn five_hundred_caches_come_and_go_without_a_trace() {
     }
     let caches = agent.caches.lock();
     assert!(caches.entries.is_empty());
+    assert_eq!(caches.listeners(), 0);
     assert_eq!(
         caches.hooks(),
         hooks,

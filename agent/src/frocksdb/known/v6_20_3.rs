@@ -1,6 +1,6 @@
 //! FRocksDB 6.20.3, which Flink 1.14 to 1.20 ship.
 
-use super::{Interface, KnownBuild};
+use super::{EventTable, Interface, KnownBuild};
 
 pub(super) static BUILD: KnownBuild = KnownBuild {
     version: "6.20.3",
@@ -40,4 +40,34 @@ pub(super) static BUILD: KnownBuild = KnownBuild {
     control_vtable: "_ZTVSt19_Sp_counted_deleterIPN7rocksdb8LRUCacheENSt12__shared_ptrIS1_LN9__gnu_cxx12_Lock_policyE2EE8_DeleterISaIS1_EEES8_LS5_2EE",
     statistics_level: 8,
     interface: Interface::Deleter,
+    events: EventTable {
+        first_slot: 26,
+        slots: &[
+            "_ZN7rocksdb13EventListener16OnFlushCompletedEPNS_2DBERKNS_12FlushJobInfoE",
+            "_ZN7rocksdb13EventListener12OnFlushBeginEPNS_2DBERKNS_12FlushJobInfoE",
+            "_ZN7rocksdb13EventListener18OnTableFileDeletedERKNS_21TableFileDeletionInfoE",
+            "_ZN7rocksdb13EventListener17OnCompactionBeginEPNS_2DBERKNS_17CompactionJobInfoE",
+            "_ZN7rocksdb13EventListener21OnCompactionCompletedEPNS_2DBERKNS_17CompactionJobInfoE",
+            "_ZN7rocksdb13EventListener18OnTableFileCreatedERKNS_21TableFileCreationInfoE",
+            "_ZN7rocksdb13EventListener26OnTableFileCreationStartedERKNS_26TableFileCreationBriefInfoE",
+            "_ZN7rocksdb13EventListener16OnMemTableSealedERKNS_12MemTableInfoE",
+            "_ZN7rocksdb13EventListener35OnColumnFamilyHandleDeletionStartedEPNS_18ColumnFamilyHandleE",
+            "_ZN7rocksdb13EventListener22OnExternalFileIngestedEPNS_2DBERKNS_25ExternalFileIngestionInfoE",
+            "_ZN7rocksdb13EventListener17OnBackgroundErrorENS_21BackgroundErrorReasonEPNS_6StatusE",
+            "_ZN7rocksdb13EventListener24OnStallConditionsChangedERKNS_14WriteStallInfoE",
+            "_ZN7rocksdb13EventListener16OnFileReadFinishERKNS_17FileOperationInfoE",
+            "_ZN7rocksdb13EventListener17OnFileWriteFinishERKNS_17FileOperationInfoE",
+            "_ZN7rocksdb13EventListener17OnFileFlushFinishERKNS_17FileOperationInfoE",
+            "_ZN7rocksdb13EventListener16OnFileSyncFinishERKNS_17FileOperationInfoE",
+            "_ZN7rocksdb13EventListener21OnFileRangeSyncFinishERKNS_17FileOperationInfoE",
+            "_ZN7rocksdb13EventListener20OnFileTruncateFinishERKNS_17FileOperationInfoE",
+            "_ZN7rocksdb13EventListener17OnFileCloseFinishERKNS_17FileOperationInfoE",
+            "_ZN7rocksdb13EventListener24ShouldBeNotifiedOnFileIOEv",
+            "_ZN7rocksdb13EventListener20OnErrorRecoveryBeginENS_21BackgroundErrorReasonENS_6StatusEPb",
+            "_ZN7rocksdb13EventListener24OnErrorRecoveryCompletedENS_6StatusE",
+            "_ZN7rocksdb13EventListenerD1Ev",
+            "_ZN7rocksdb13EventListenerD0Ev",
+        ],
+        stall_normal: 0,
+    },
 };

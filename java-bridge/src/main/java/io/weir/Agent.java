@@ -1,7 +1,7 @@
 /** What the Java side asks of the native agent. */
 package io.weir;
 
-/** One per process. Every method but {@link #release} throws a {@link RuntimeException} with the reason when refused. */
+/** One per process. Every method but {@link #release} and {@link #dropListener} throws a {@link RuntimeException} with the reason when refused. */
 interface Agent {
 
     /** Starts the agent and returns the base URL of its HTTP server, empty if no port was free. */
@@ -28,6 +28,18 @@ interface Agent {
 
     /** Tells which write buffer manager the operator behind a cache uses; a later call replaces an earlier one. */
     void writeBufferManager(long id, long handle);
+
+    /**
+     * Makes a listener that counts what a database writes: the handle of a {@code std::shared_ptr<EventListener>}, valid until
+     * it is dropped; 0 if RocksDB's listeners are not what the agent knows.
+     */
+    long makeListener();
+
+    /** Tells which listener hears the database of an operator; of several caches of one database the first is told. */
+    void listenTo(long id, long listener);
+
+    /** Java needs the handle no more. Databases that were opened with it keep what it stands for. */
+    void dropListener(long listener);
 
     /** Has statistics that are kept for their address alone count nothing. */
     void silence(long statisticsHandle);

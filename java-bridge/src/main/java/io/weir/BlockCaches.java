@@ -26,6 +26,9 @@ interface BlockCaches extends AutoCloseable {
     /** Tells which statistics the backend's database keeps, if any; a later call replaces an earlier one. */
     default void use(Statistics statistics) {}
 
+    /** Tells which listener hears the backend's database; called once at most, and before any cache is asked for. */
+    void use(WriteListener listener);
+
     /** First the agent lets go, then RocksDB: the other way round the agent would have to find out, and counts would be lost. */
     @Override
     void close();

@@ -23,6 +23,12 @@ final class NativeAgent {
 
     static native void writeBufferManager(long id, long handle);
 
+    static native long makeListener();
+
+    static native void listenTo(long id, long listener);
+
+    static native void dropListener(long listener);
+
     static native void silence(long statisticsHandle);
 
     static native String describe();
@@ -76,6 +82,21 @@ final class NativeAgent {
             @Override
             public void writeBufferManager(long id, long handle) {
                 NativeAgent.writeBufferManager(id, handle);
+            }
+
+            @Override
+            public long makeListener() {
+                return NativeAgent.makeListener();
+            }
+
+            @Override
+            public void listenTo(long id, long listener) {
+                NativeAgent.listenTo(id, listener);
+            }
+
+            @Override
+            public void dropListener(long listener) {
+                NativeAgent.dropListener(listener);
             }
 
             @Override

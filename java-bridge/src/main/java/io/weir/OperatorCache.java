@@ -56,6 +56,11 @@ final class OperatorCache implements BlockCaches {
     }
 
     @Override
+    public void use(WriteListener listener) {
+        agent.listenTo(id, listener.handle());
+    }
+
+    @Override
     public void close() {
         try {
             agent.release(id);

@@ -52,9 +52,13 @@ final class OperatorOptions implements Serializable {
             if (config.isMemoryBoundByWeir()) {
                 options.setWriteBufferManager(OwnMemory.writeBuffers(config.writeBufferManagerBytes()));
             }
+            WriteListener listener = hearWrites(agent, options, caches);
             handlesToClose.add(caches);
             handlesToClose.add(options);
             handlesToClose.add(profile);
+            if (listener != null) {
+                handlesToClose.add(listener);
+            }
             if (config.mode == MemoryMode.PER_OPERATOR) {
                 taskManager().introduce(config);
             }
@@ -79,6 +83,21 @@ final class OperatorOptions implements Serializable {
         if (profile != null) {
             profile.close();
         }
+    }
+
+    /** Has the agent count what the database writes; null if it does not, which harms nothing else. */
+    private WriteListener hearWrites(Agent agent, OperatorDbOptions options, BlockCaches caches) {
+        WriteListener listener = null;
+        try {
+            listener = WriteListener.of(agent);
+            if (listener != null) {
+                options.hearWith(listener);
+                caches.use(listener);
+            }
+        } catch (Throwable e) {
+            taskManager().note("flushes and compactions are not counted", e);
+        }
+        return listener;
     }
 
     /** Lets the backend's caches decide which one a state uses. */

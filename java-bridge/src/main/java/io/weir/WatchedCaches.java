@@ -31,6 +31,7 @@ final class WatchedCaches implements BlockCaches {
     private final Map<Long, Long> ids = new LinkedHashMap<>();
     private Statistics statistics;
     private WriteBufferManager writeBuffers;
+    private WriteListener listener;
 
     WatchedCaches(Agent agent, WeirConfig config, TaskManagerAgent taskManager) {
         this.agent = agent;
@@ -92,6 +93,11 @@ final class WatchedCaches implements BlockCaches {
         ids.values().forEach(id -> agent.writeBufferManager(id, manager.getNativeHandle()));
     }
 
+    @Override
+    public void use(WriteListener heardBy) {
+        listener = heardBy;
+    }
+
     /** Registers a cache unless it is already; one that is refused is used all the same. */
     private Cache watched(Cache cache) {
         try {
@@ -101,6 +107,9 @@ final class WatchedCaches implements BlockCaches {
                 ids.put(cache.getNativeHandle(), id);
                 if (writeBuffers != null) {
                     agent.writeBufferManager(id, writeBuffers.getNativeHandle());
+                }
+                if (listener != null) {
+                    agent.listenTo(id, listener.handle());
                 }
                 taskManager.introduce(config);
             }

@@ -19,6 +19,12 @@ final class FakeAgent implements Agent {
     final Map<Long, Long> statisticsHandles = new ConcurrentHashMap<>();
     final List<String> jobNames = new CopyOnWriteArrayList<>();
     final Set<Long> silenced = ConcurrentHashMap.newKeySet();
+    final Map<Long, Long> listeners = new ConcurrentHashMap<>();
+    final List<Long> droppedListeners = new CopyOnWriteArrayList<>();
+
+    /** What {@link #makeListener} answers; 0 for none. */
+    volatile long listener;
+
     final AtomicLong registered = new AtomicLong();
 
     /** Name of the method that shall fail; none if null. */
@@ -71,6 +77,23 @@ final class FakeAgent implements Agent {
     public void writeBufferManager(long id, long handle) {
         failIfAsked("writeBufferManager");
         writeBufferManagers.put(id, handle);
+    }
+
+    @Override
+    public long makeListener() {
+        failIfAsked("makeListener");
+        return listener;
+    }
+
+    @Override
+    public void listenTo(long id, long listener) {
+        failIfAsked("listenTo");
+        listeners.put(id, listener);
+    }
+
+    @Override
+    public void dropListener(long listener) {
+        droppedListeners.add(listener);
     }
 
     @Override

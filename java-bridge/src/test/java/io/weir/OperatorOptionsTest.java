@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.flink.configuration.Configuration;
 import org.apache.logging.log4j.Level;
 import org.junit.jupiter.api.BeforeAll;
@@ -22,12 +23,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.rocksdb.AbstractEventListener;
 import org.rocksdb.BlockBasedTableConfig;
 import org.rocksdb.Cache;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.ColumnFamilyOptions;
 import org.rocksdb.DBOptions;
+import org.rocksdb.FlushJobInfo;
 import org.rocksdb.FlushOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
@@ -211,6 +214,52 @@ class OperatorOptionsTest {
         assertEquals(0, agent.live.size());
     }
 
+    /** A listener that somebody else has set goes on hearing, the agent's hears as well, and is dropped with the backend. */
+    @ParameterizedTest
+    @ValueSource(strings = {"observe", "per-operator"})
+    void theAgentListensBesideOthers(String mode) throws Exception {
+        FlushCounter others = new FlushCounter();
+        FlushCounter agents = new FlushCounter();
+        agent.listener = agents.handle();
+        FlinkMemory flink = new FlinkMemory(64 * MIB);
+        TestFactory factory = factory(mode, "true");
+        List<AutoCloseable> handles = new ArrayList<>();
+        try (DBOptions prepared = new DBOptions();
+                ColumnFamilyOptions columns = new ColumnFamilyOptions()) {
+            prepared.setListeners(List.of(others));
+            DBOptions options = factory.createDBOptions(prepared, handles);
+            assertEquals(List.of(others), options.listeners());
+            ColumnFamilyOptions state = factory.createColumnOptions(columns, handles);
+            ((BlockBasedTableConfig) state.tableFormatConfig()).setBlockCache(flink.cache());
+            assertEquals(agents.handle(), agent.listeners.get(1L), "told whose database it hears");
+            try (Backend backend = new Backend(options, state, folder)) {
+                backend.writeFlushAndRead();
+            }
+            assertEquals(1, others.flushes.get());
+            assertEquals(1, agents.flushes.get());
+            assertEquals(List.of(), agent.droppedListeners);
+        } finally {
+            closeAll(handles);
+            others.close();
+            agents.close();
+        }
+        assertEquals(List.of(agent.listener), agent.droppedListeners);
+    }
+
+    /** Without it nothing is counted, and all else is as ever. */
+    @Test
+    void anAgentThatDoesNotListenHarmsNothing() throws Exception {
+        agent.failing = "makeListener";
+        try (LogLines log = new LogLines();
+                var container = FlinkMemory.unbound(factory("true"));
+                Backend backend = new Backend(container.getDbOptions(), container.getColumnOptions(), folder)) {
+            backend.writeFlushAndRead();
+            assertEquals(1, agent.live.size());
+            assertEquals(List.of(), log.at(Level.WARN));
+        }
+        assertEquals(List.of(), agent.droppedListeners);
+    }
+
     @Test
     void aProfileIsAppliedLast() throws Exception {
         agent.profile = new String[] {"use_direct_reads=true;", "block_based_table_factory={block_size=8192;};", "readahead_size", "4096"};
@@ -310,6 +359,21 @@ class OperatorOptionsTest {
             }
         }
         throw new IllegalStateException("no VmRSS in /proc/self/status");
+    }
+
+    /** A listener as RocksJava makes them. */
+    private static final class FlushCounter extends AbstractEventListener {
+
+        private final AtomicInteger flushes = new AtomicInteger();
+
+        @Override
+        public void onFlushCompleted(RocksDB db, FlushJobInfo flush) {
+            flushes.incrementAndGet();
+        }
+
+        long handle() {
+            return nativeHandle_;
+        }
     }
 
     /** A RocksDB opened as Flink's backend does, closed before the options. */
