@@ -74,43 +74,40 @@ impl CacheContext {
     /// Whose look-up it is.
     #[inline]
     pub fn operator(&self, statistics: usize) -> &OperatorContext {
-        if self.gate.is_shared.load(Ordering::Relaxed) {
-            self.tenant(statistics)
-        } else {
-            &self.own
-        }
+        self.operator_at_hand(statistics)
+            .unwrap_or_else(|| self.displaced_tenant(statistics))
     }
 
+    /// Whose look-up it is, unless that takes a search: `None` where a tenant may have found its first place taken.
     #[inline]
-    fn tenant(&self, statistics: usize) -> &OperatorContext {
+    pub fn operator_at_hand(&self, statistics: usize) -> Option<&OperatorContext> {
         // Free places hold 0, and so does a look-up of a database without statistics.
-        let Some(tenants) = self.tenants.get().filter(|_| statistics != 0) else {
-            return &self.own;
+        if !self.gate.is_shared.load(Ordering::Relaxed) || statistics == 0 {
+            return Some(&self.own);
+        }
+        let Some(tenants) = self.tenants.get() else {
+            return Some(&self.own);
         };
         let first = &tenants[first_place(statistics)];
-        if first.statistics.load(Ordering::Relaxed) == statistics {
-            &first.operator
-        } else {
-            self.displaced_tenant(tenants, statistics)
-        }
+        (first.statistics.load(Ordering::Relaxed) == statistics).then_some(&first.operator)
     }
 
     /// A tenant that found its first place taken; kept out of the hook, where it would be unrolled.
     #[cold]
-    fn displaced_tenant<'a>(
-        &'a self,
-        tenants: &'a [Tenant; TENANTS],
-        statistics: usize,
-    ) -> &'a OperatorContext {
-        places(statistics)
-            .map(|place| &tenants[place])
-            .find(|tenant| tenant.statistics.load(Ordering::Relaxed) == statistics)
+    fn displaced_tenant(&self, statistics: usize) -> &OperatorContext {
+        let tenants = self.tenants.get();
+        tenants
+            .and_then(|tenants| {
+                places(statistics)
+                    .map(|place| &tenants[place])
+                    .find(|tenant| tenant.statistics.load(Ordering::Relaxed) == statistics)
+            })
             .map_or(&self.own, |tenant| &tenant.operator)
     }
 
     /// A context for the database with these statistics; `None` if there are none, if another has them, or if the table is full.
     pub fn admit(&self, statistics: usize) -> Option<&OperatorContext> {
-        if statistics == 0 || !std::ptr::eq(self.tenant(statistics), &self.own) {
+        if statistics == 0 || !std::ptr::eq(self.displaced_tenant(statistics), &self.own) {
             return None;
         }
         let tenants = self.tenants.get_or_init(|| {

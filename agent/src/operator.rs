@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use crossbeam::utils::CachePadded;
 use weir_protocol::{BlockRole, Caller, LookupCount, LookupResult};
 
-use crate::thread;
+use crate::{ring, thread};
 
 const ROLES: [BlockRole; 4] = [
     BlockRole::Data,
@@ -23,6 +23,8 @@ const RESULTS: [LookupResult; 2] = [LookupResult::Hit, LookupResult::Miss];
 /// Of so many look-ups of the task thread with the same role and result one is followed by one that is timed: reading the clock
 /// costs more than the hook. A power of two.
 const LOOKUPS_PER_TIMING: u64 = 1024;
+/// After so many losses more the threshold falls again: a quarter of what a ring holds.
+const DROPS_PER_STEP: u64 = ring::SLOTS as u64 / 4;
 
 /// Set when the collector has given up: then nobody would read the samples.
 static SAMPLING_STOPPED: AtomicBool = AtomicBool::new(false);
@@ -40,17 +42,15 @@ pub struct OperatorContext {
     gate: CachePadded<Gate>,
     /// By caller, on a line of its own each, so that callers do not disturb each other.
     counters: [CachePadded<Counters>; 4],
-    /// Samples of the task thread that found the ring full, since the collector last asked.
+    /// Samples that found their ring full, since the collector last asked; and those of the task thread among them.
+    drops: AtomicU64,
     task_drops: AtomicU64,
 }
 
-/// What one kind of caller did.
+/// What one kind of caller did, by role and result: one line of the cache.
 #[derive(Debug, Default)]
 struct Counters {
-    /// By role and result.
     counts: [AtomicU64; 8],
-    /// Whether the next look-up is to be timed. The task thread's only.
-    is_timing_due: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +61,8 @@ struct Gate {
     owner: AtomicUsize,
     /// An access is sampled iff its hash is below.
     threshold: AtomicU64,
+    /// Whether the next look-up of the task thread is to be timed. Here, where every look-up reads anyway.
+    is_timing_due: AtomicBool,
 }
 
 // === impl OperatorContext ===
@@ -71,7 +73,7 @@ impl OperatorContext {
         for counter in self.counters.iter().flat_map(|line| &line.counts) {
             counter.store(0, Ordering::Relaxed);
         }
-        self.task_drops.store(0, Ordering::Relaxed);
+        self.take_drops();
         self.begin_timing();
         self.gate.owner.store(owner_thread, Ordering::Relaxed);
         self.set_threshold(u64::MAX);
@@ -125,14 +127,12 @@ impl OperatorContext {
     /// Whether this look-up is to be timed: every so often, and on the task thread.
     #[inline]
     pub fn is_timing_due(&self) -> bool {
-        let line = &self.counters[Caller::Task as usize];
-        line.is_timing_due.load(Ordering::Relaxed) && self.is_task_thread()
+        self.gate.is_timing_due.load(Ordering::Relaxed) && self.is_task_thread()
     }
 
     /// The look-up that is timed has come.
     pub fn begin_timing(&self) {
-        let line = &self.counters[Caller::Task as usize];
-        line.is_timing_due.store(false, Ordering::Relaxed);
+        self.gate.is_timing_due.store(false, Ordering::Relaxed);
     }
 
     /// Counts one look-up of this thread.
@@ -162,21 +162,30 @@ impl OperatorContext {
             let count = counter.load(Ordering::Relaxed) + 1;
             counter.store(count, Ordering::Relaxed);
             if count.is_multiple_of(LOOKUPS_PER_TIMING) {
-                line.is_timing_due.store(true, Ordering::Relaxed);
+                self.gate.is_timing_due.store(true, Ordering::Relaxed);
             }
         } else {
             counter.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Notes that a sample of the task thread was lost.
-    pub fn note_task_drop(&self) {
-        self.task_drops.fetch_add(1, Ordering::Relaxed);
+    /// Notes that a sample was lost. The collector cannot keep up then, and may not get to run soon: the threshold falls to half at
+    /// once, and again as losses go on.
+    pub fn note_drop(&self, is_task: bool) {
+        if is_task {
+            self.task_drops.fetch_add(1, Ordering::Relaxed);
+        }
+        let before = self.drops.fetch_add(1, Ordering::Relaxed);
+        if before.is_multiple_of(DROPS_PER_STEP) {
+            let half = self.threshold() / 2;
+            self.gate.threshold.store(half, Ordering::Relaxed);
+        }
     }
 
-    /// Lost samples of the task thread since the last call.
-    pub fn take_task_drops(&self) -> u64 {
-        self.task_drops.swap(0, Ordering::Relaxed)
+    /// Samples lost since the last call: all, and those of the task thread.
+    pub fn take_drops(&self) -> (u64, u64) {
+        let all = self.drops.swap(0, Ordering::Relaxed);
+        (all, self.task_drops.swap(0, Ordering::Relaxed))
     }
 
     /// Look-ups of the task thread so far: those that hit, and those that missed.
@@ -296,11 +305,29 @@ mod tests {
     }
 
     #[test]
-    fn switched_off_it_counts_nothing() {
+    fn what_the_collector_cannot_keep_up_with_is_sampled_less_at_once() {
         let operator = OperatorContext::default();
+        operator.switch_on(1, 9);
+        operator.note_drop(true);
+        operator.note_drop(false);
+        assert_eq!(operator.threshold(), u64::MAX / 2);
+        for _ in 2..=DROPS_PER_STEP {
+            operator.note_drop(false);
+        }
+        assert_eq!(operator.threshold(), u64::MAX / 4, "it goes on");
+        assert_eq!(operator.take_drops(), (DROPS_PER_STEP + 1, 1));
+        assert_eq!(operator.take_drops(), (0, 0));
+        operator.note_drop(true);
+        assert_eq!(operator.threshold(), u64::MAX / 8);
+    }
+
+    #[test]
+    fn switched_off_it_counts_nothing() {
+        let operator: &'static OperatorContext = Box::leak(Box::default());
         operator.switch_on(1, thread::pointer());
         operator.switch_off();
-        crate::recorder::hit(&operator, b"a block's key 16", BlockRole::Data, || 4096);
+        let key = b"a block's key 16";
+        crate::recorder::looked_up(operator, key, BlockRole::Data, true, || 4096);
         assert!(operator.lookups().is_empty());
         assert_eq!(operator.threshold(), 0);
     }

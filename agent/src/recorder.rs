@@ -10,18 +10,28 @@ use crate::operator::OperatorContext;
 use crate::sample::{Sample, SampleKind};
 use crate::thread::{self, CurrentThread, PendingMiss};
 
-/// After a look-up that found the block. `charge_bytes` is asked for only if the access is sampled.
-#[inline]
-pub fn hit(
-    operator: &OperatorContext,
+/// After a look-up of a block whose kind is known. `charge_bytes` is asked for only if it hit and is sampled.
+#[inline(always)]
+pub fn looked_up(
+    operator: &'static OperatorContext,
     key: &[u8],
     role: BlockRole,
+    is_hit: bool,
     charge_bytes: impl FnOnce() -> usize,
 ) {
-    operator.count_mine(role, LookupResult::Hit);
+    let result = if is_hit {
+        LookupResult::Hit
+    } else {
+        LookupResult::Miss
+    };
+    operator.count_mine(role, result);
     let hash = hash_key(key);
     if hash < operator.threshold() {
-        sampled_hit(operator, hash, role, charge_bytes());
+        if is_hit {
+            sampled_hit(operator, hash, role, charge_bytes());
+        } else {
+            sampled_miss(operator, hash);
+        }
     }
 }
 
@@ -35,16 +45,6 @@ fn sampled_hit(operator: &OperatorContext, hash: u64, role: BlockRole, charge_by
             0,
             sample(id, hash, SampleKind::Hit, role),
         );
-    }
-}
-
-/// After a look-up that did not find the block, where the look-up said what kind of block it was.
-#[inline]
-pub fn missed(operator: &'static OperatorContext, key: &[u8], role: BlockRole) {
-    operator.count_mine(role, LookupResult::Miss);
-    let hash = hash_key(key);
-    if hash < operator.threshold() {
-        sampled_miss(operator, hash);
     }
 }
 
@@ -79,9 +79,15 @@ fn wait_for_insert(operator: &'static OperatorContext, id: u32, hash: u64, is_co
         operator,
         operator_id: id,
         hash,
-        started_nanos: if is_sampled { monotonic_nanos() } else { 0 },
+        started_nanos: if is_sampled { started_nanos() } else { 0 },
         is_counted,
     });
+}
+
+/// Kept out of the hook: nearly no look-up asks for the time.
+#[cold]
+fn started_nanos() -> u64 {
+    monotonic_nanos()
 }
 
 /// After a block was inserted.
@@ -121,6 +127,13 @@ pub fn timed_hit(operator: &OperatorContext, hit_nanos: u64, hook_nanos: u64) {
 /// A miss that never got an insert: a read that failed, or was not allowed to read from disk.
 #[inline]
 fn settle_orphan(thread: CurrentThread) {
+    if thread.has_pending() {
+        settle_orphan_of(thread);
+    }
+}
+
+#[cold]
+fn settle_orphan_of(thread: CurrentThread) {
     if let Some(miss) = thread.take_pending() {
         settle(miss, BlockRole::Other, || 0, SampleKind::MissNotInserted);
     }
@@ -171,8 +184,8 @@ fn push(operator: &OperatorContext, charge_bytes: usize, nanos: u64, sample: Sam
         ..sample
     };
     let is_taken = thread::current().is_some_and(|thread| thread.push(sample));
-    if !is_taken && is_task && sample.kind != SampleKind::TimedHit {
-        operator.note_task_drop();
+    if !is_taken && sample.kind != SampleKind::TimedHit {
+        operator.note_drop(is_task);
     }
 }
 

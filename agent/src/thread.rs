@@ -202,6 +202,12 @@ impl CurrentThread {
         self.slot.pending.take()
     }
 
+    /// Whether a miss waits for its insert.
+    #[inline]
+    pub fn has_pending(self) -> bool {
+        self.slot.pending.get().is_some()
+    }
+
     /// Remembers a miss until its insert.
     #[inline]
     pub fn set_pending(self, miss: PendingMiss) {

@@ -36,6 +36,8 @@ pub struct Estimator {
     strata: Strata,
     /// Thresholds before the last rise, until everything older than the rise has left the stack.
     before_rise: Option<SamplingThresholds>,
+    /// No threshold rises above this.
+    most: u64,
     /// Distinct blocks by stratum.
     distinct: Option<Box<[DistinctCounter; CLASSES]>>,
     /// Aged look-ups by stratum.
@@ -70,6 +72,7 @@ impl Estimator {
             stack: BlockStack::new(config.samples),
             strata: Strata::new(config.by_size),
             before_rise: None,
+            most: u64::MAX,
             distinct: counts.then(|| Box::new(DISTINCT_BITS.map(DistinctCounter::new))),
             class_lookups: [0.0; CLASSES],
             recent: config.sees_all.then(RecentBlocks::new),
@@ -97,6 +100,15 @@ impl Estimator {
     #[must_use]
     pub fn threshold(&self) -> u64 {
         self.strata.thresholds().ceiling()
+    }
+
+    /// Keeps every threshold at or below `limit`, where whoever observes cannot keep up with more: the sample is smaller then, and no
+    /// more biased. A higher limit lets the thresholds rise again by themselves.
+    pub fn limit_threshold(&mut self, limit: u64) {
+        self.most = limit;
+        if self.thin_to_limit() {
+            self.pack();
+        }
     }
 
     /// Takes in any look-up, where every one is told: counts it, and observes it if it is sampled. No other count need be told.

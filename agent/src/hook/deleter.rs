@@ -40,10 +40,31 @@ pub(super) unsafe extern "C-unwind" fn lookup(
     // as they came.
     unsafe {
         let context = context_of(cache);
-        let operator = context.operator(statistics as usize);
+        // What is rare goes on elsewhere with the arguments alone, so that here few of them have to be kept.
+        let Some(operator) = context.operator_at_hand(statistics as usize) else {
+            return displaced_lookup(cache, key, statistics);
+        };
         if operator.is_timing_due() {
             return timed_lookup(cache, key, statistics);
         }
+        let original: DeleterLookup = std::mem::transmute(context.original_lookup());
+        let handle = original(cache, key, statistics);
+        record(operator, key, handle);
+        handle
+    }
+}
+
+/// The look-up of an operator that has to be searched for.
+#[cold]
+unsafe extern "C-unwind" fn displaced_lookup(
+    cache: *mut c_void,
+    key: *const Slice,
+    statistics: *mut c_void,
+) -> *mut c_void {
+    // SAFETY: as in `lookup`.
+    unsafe {
+        let context = context_of(cache);
+        let operator = context.operator(statistics as usize);
         let original: DeleterLookup = std::mem::transmute(context.original_lookup());
         let handle = original(cache, key, statistics);
         record(operator, key, handle);
@@ -75,7 +96,7 @@ unsafe extern "C-unwind" fn timed_lookup(
 /// # Safety
 ///
 /// The key must be the look-up's, and `handle` what it returned to a caller that has not released it.
-#[inline]
+#[inline(always)]
 unsafe fn record(
     operator: &'static OperatorContext,
     key: *const Slice,
@@ -89,7 +110,7 @@ unsafe fn record(
     }
     // SAFETY: the caller is about to receive this reference.
     let entry = unsafe { Entry::at(handle) };
-    recorder::hit(operator, key, role_of(entry.kind()), move || {
+    recorder::looked_up(operator, key, role_of(entry.kind()), true, move || {
         entry.charge_with_entry()
     });
     true

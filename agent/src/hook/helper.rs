@@ -43,10 +43,34 @@ pub(super) unsafe extern "C-unwind" fn lookup(
     // as they came.
     unsafe {
         let context = context_of(cache);
-        let operator = context.operator(statistics as usize);
+        // What is rare goes on elsewhere with the arguments alone, so that here few of them have to be kept.
+        let Some(operator) = context.operator_at_hand(statistics as usize) else {
+            return displaced_lookup(cache, key, helper, create_context, priority, statistics);
+        };
         if operator.is_timing_due() {
             return timed_lookup(cache, key, helper, create_context, priority, statistics);
         }
+        let original: HelperLookup = std::mem::transmute(context.original_lookup());
+        let handle = original(cache, key, helper, create_context, priority, statistics);
+        record(operator, key, helper, handle);
+        handle
+    }
+}
+
+/// The look-up of an operator that has to be searched for.
+#[cold]
+unsafe extern "C-unwind" fn displaced_lookup(
+    cache: *mut c_void,
+    key: *const Slice,
+    helper: *const ItemHelper,
+    create_context: *mut c_void,
+    priority: c_int,
+    statistics: *mut c_void,
+) -> *mut c_void {
+    // SAFETY: as in `lookup`.
+    unsafe {
+        let context = context_of(cache);
+        let operator = context.operator(statistics as usize);
         let original: HelperLookup = std::mem::transmute(context.original_lookup());
         let handle = original(cache, key, helper, create_context, priority, statistics);
         record(operator, key, helper, handle);
@@ -81,7 +105,7 @@ unsafe extern "C-unwind" fn timed_lookup(
 /// # Safety
 ///
 /// Key and helper must be the look-up's, and `handle` what it returned to a caller that has not released it.
-#[inline]
+#[inline(always)]
 unsafe fn record(
     operator: &'static OperatorContext,
     key: *const Slice,
@@ -96,16 +120,12 @@ unsafe fn record(
     let Some(role) = role else {
         return false;
     };
-    if handle.is_null() {
-        recorder::missed(operator, key, role);
-        return false;
-    }
-    recorder::hit(operator, key, role, move || {
-        // SAFETY: the caller is about to receive this reference.
+    recorder::looked_up(operator, key, role, !handle.is_null(), move || {
+        // SAFETY: it hit, and the caller is about to receive this reference.
         let entry = unsafe { Entry::at(handle) };
         entry.total_charge()
     });
-    true
+    !handle.is_null()
 }
 
 /// Stands in for `Cache::Insert`.
