@@ -25,7 +25,7 @@ MEASURED ?= ../shared/data/nexmark-memory-parallelism.csv
 SEEDS ?= 3
 THREADS ?= 2
 
-.PHONY: simulate-study ds2-decisions help build jar demo test unit e2e e2e-loaded e2e-light bench bench-e2e memcheck accuracy real-rocksdb lint dist clean nexmark nexmark-limiter bench-nexmark flink flink2 prerequisites test-prerequisites
+.PHONY: simulate-study ds2-decisions help build jar demo test unit e2e e2e-loaded e2e-light e2e-more bench bench-e2e memcheck accuracy real-rocksdb lint dist clean nexmark nexmark-limiter bench-nexmark flink flink2 prerequisites test-prerequisites
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -75,6 +75,10 @@ e2e-loaded:
 e2e-light:
 	cargo test --locked --no-fail-fast -p weir-testbed $(E2E_LIGHT:%=--test %) -- --test-threads=1 --nocapture
 
+e2e-more: test-prerequisites dist flink flink2 ## what `make e2e` has no time for: recovery on Flink 2, and Flink 2.1
+	cargo test --locked -p weir-testbed --test recovery -- --ignored --test-threads=1 --nocapture
+	FLINK_HOME=$$(scripts/get_flink.sh 2.1) cargo test --locked -p weir-testbed --test flink_2 -- --test-threads=1 --nocapture
+
 nexmark: prerequisites jar flink flink2 ## run every Nexmark query on Flink 1.20 and 2, in all memory modes, and hold the answers against DuckDB's (CHECK="q9 --line 2")
 	$(TARGET)/release/nexmark check $(CHECK)
 
@@ -90,7 +94,7 @@ bench: ## time the hook, resizes, the estimator, the policy and the event genera
 	cargo bench --locked -p weir-scaling
 	cargo bench --locked -p nexmark-generator --bench events
 
-bench-e2e: prerequisites jar flink ## measure what Weir costs whole Nexmark jobs (OVERHEAD="--queries q20 --pairs 5 --events 2000000")
+bench-e2e: prerequisites jar flink ## measure what Weir costs whole Nexmark jobs (OVERHEAD="--queries q20 --pairs 5 --seconds 30")
 	$(TARGET)/release/weir-overhead $(OVERHEAD)
 
 memcheck: ## run the agent on both builds of RocksDB under valgrind

@@ -176,6 +176,11 @@ impl Cluster {
         &self.task_managers[0]
     }
 
+    /// A TaskManager's process, counted from 0, to be ended.
+    pub fn task_manager_mut(&mut self, number: usize) -> &mut Process {
+        &mut self.task_managers[number]
+    }
+
     /// The folder that is removed with the cluster.
     #[must_use]
     pub fn state(&self) -> &StateDir {

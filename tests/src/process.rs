@@ -127,6 +127,21 @@ impl Process {
         self.reap()
     }
 
+    /// SIGTERM, and nothing else: how it ended; `None` if it still runs after `patience`.
+    pub fn terminate(&mut self, patience: Duration) -> Result<Option<ExitStatus>> {
+        if let Some(pid) = pid_of(self.child.id()) {
+            kill_process(pid, Signal::TERM)?;
+        }
+        let start = Instant::now();
+        while start.elapsed() < patience {
+            if let Some(status) = self.exit_status()? {
+                return Ok(Some(status));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(None)
+    }
+
     /// SIGTERM, then SIGKILL for one that does not listen. Returns how it ended.
     pub fn stop(&mut self) -> Result<ExitStatus> {
         if let (None, Some(pid)) = (self.exit_status()?, pid_of(self.child.id())) {

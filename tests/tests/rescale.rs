@@ -110,6 +110,20 @@ fn a_job_whose_source_steps_up_gets_the_instances_ds2_computes_and_its_lag_drain
     let vertices = cluster.rest().job(&id).unwrap().vertices;
     let running: Vec<_> = vertices.iter().map(|v| v.parallelism).collect();
     assert_eq!(running, [1, last.to], "the source is left alone");
+    // What the agent sees are the instances that run now, and nobody else.
+    let agent = cluster.agent(RESCALE).unwrap();
+    let expected: Vec<_> = (0..last.to).map(|index| (index, last.to)).collect();
+    wait::until_true("a cache for each instance", RESCALE, || {
+        let caches = agent.report()?.caches;
+        let mut seen: Vec<_> = caches
+            .iter()
+            .filter(|c| c.operator.job_id == id)
+            .map(|c| (c.operator.subtask_index, c.operator.parallelism))
+            .collect();
+        seen.sort_unstable();
+        Ok(seen == expected && caches.len() == seen.len())
+    })
+    .unwrap();
 }
 
 /// Events a second that one instance of everything digests when there is no end of them.

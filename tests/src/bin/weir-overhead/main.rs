@@ -1,0 +1,195 @@
+//! What Weir costs a job end to end: Nexmark queries as fast as they go, with and without it, in turns on the same machine.
+//!
+//! `weir-overhead [--queries q20,q4,q9] [--pairs 5] [--seconds 30] [--mode observe]` prints every run and, for each query, the
+//! median throughput with Weir over that without. Both sides have a cluster of their own that lives through all runs, of which the
+//! idle one costs next to nothing; both read past the page cache, and in mode `observe` both have the caches that Flink makes, so
+//! that the difference is what watching costs. A run is one job over a number of events that takes about so many seconds, found by
+//! a first run that is not counted. Its state outgrows the block caches in the first of them.
+#![allow(clippy::print_stdout, reason = "what the program is for")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use weir_testbed::artefacts::{self, FlinkLine};
+use weir_testbed::state_dir::StateDir;
+use weir_testbed::{Cluster, ClusterOptions, NexmarkJob};
+
+/// More than any machine generates: the job sets the pace.
+const UNLIMITED: u64 = 50_000_000;
+const LONGEST_RUN: Duration = Duration::from_secs(900);
+/// Of the first run, which warms the JVMs up and tells how many events a run takes.
+const FIRST_EVENTS: u64 = 300_000;
+/// The options factory of the side without Weir.
+const PLAIN_FACTORY: &str = include_str!("DirectReads.java");
+
+/// What to run.
+struct Plan {
+    queries: Vec<String>,
+    pairs: usize,
+    seconds: f64,
+    mode: String,
+}
+
+/// One side.
+struct Side {
+    name: &'static str,
+    cluster: Cluster,
+    jar: String,
+    rates: Vec<f64>,
+}
+
+impl Plan {
+    fn parse(arguments: impl Iterator<Item = String>) -> Result<Self> {
+        let mut plan = Self {
+            queries: ["q20", "q4", "q9"].map(str::to_owned).into(),
+            pairs: 5,
+            seconds: 30.0,
+            mode: "observe".to_owned(),
+        };
+        let mut arguments = arguments;
+        while let Some(name) = arguments.next() {
+            let value = arguments
+                .next()
+                .with_context(|| format!("{name} needs a value"))?;
+            match name.as_str() {
+                "--queries" => plan.queries = value.split(',').map(str::to_owned).collect(),
+                "--pairs" => plan.pairs = value.parse().context("--pairs takes a number")?,
+                "--seconds" => plan.seconds = value.parse().context("--seconds takes a number")?,
+                "--mode" => plan.mode = value,
+                _ => bail!(
+                    "there is no option {name}; there are --queries, --pairs, --seconds and --mode"
+                ),
+            }
+        }
+        ensure!(plan.pairs > 0, "--pairs must be at least 1");
+        ensure!(plan.seconds > 0.0, "--seconds must be more than 0");
+        Ok(plan)
+    }
+}
+
+impl Side {
+    fn with_weir(mode: &str) -> Result<Self> {
+        Self::start(
+            "with",
+            &ClusterOptions::with_weir()?.set("weir.memory.mode", mode),
+        )
+    }
+
+    /// `jar` holds what sets the options that a profile sets on the other side.
+    fn without_weir(jar: PathBuf) -> Result<Self> {
+        let options = ClusterOptions {
+            jars: vec![jar],
+            ..ClusterOptions::without_weir()?
+        };
+        Self::start(
+            "without",
+            &options.set("state.backend.rocksdb.options-factory", "DirectReads"),
+        )
+    }
+
+    fn start(name: &'static str, options: &ClusterOptions) -> Result<Self> {
+        // A checkpoint flushes: with short runs their number would differ from one to the next.
+        let options = options
+            .clone()
+            .set("execution.checkpointing.interval", "10 min");
+        let cluster = Cluster::start(&options)?;
+        let jar = cluster.rest().upload(&artefacts::nexmark_jar()?)?;
+        Ok(Self {
+            name,
+            cluster,
+            jar,
+            rates: Vec::new(),
+        })
+    }
+
+    /// Events a second of one run.
+    fn run(&self, query: &'static str, events: u64) -> Result<f64> {
+        let job = NexmarkJob {
+            queries: vec![query],
+            events,
+            ..NexmarkJob::q20_and_q18(UNLIMITED)
+        };
+        let rest = self.cluster.rest();
+        let id = job.run(rest, &self.jar)?;
+        let state = rest.wait_until_ended(&id, LONGEST_RUN)?;
+        if state != "FINISHED" {
+            bail!("{query} ended as {state}:\n{}", rest.root_exception(&id)?);
+        }
+        Ok(events as f64 / rest.job(&id)?.running_time().as_secs_f64())
+    }
+}
+
+/// Compiles the options factory of the side without Weir and packs it.
+fn plain_factory(scratch: &Path) -> Result<PathBuf> {
+    let source = scratch.join("DirectReads.java");
+    std::fs::write(&source, PLAIN_FACTORY)?;
+    let lib = artefacts::flink_distribution(FlinkLine::V1)?.join("lib/*");
+    let run = |command: &mut Command| -> Result<()> {
+        let status = command
+            .current_dir(scratch)
+            .status()
+            .with_context(|| format!("cannot run {command:?}"))?;
+        ensure!(status.success(), "{command:?} failed");
+        Ok(())
+    };
+    run(Command::new("javac")
+        .args(["--release", "11", "-cp"])
+        .arg(lib)
+        .arg(&source))?;
+    run(Command::new("jar").args(["cf", "direct-reads.jar", "DirectReads.class"]))?;
+    Ok(scratch.join("direct-reads.jar"))
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
+
+fn compare(plan: &Plan, query: &'static str, plain: &Path) -> Result<()> {
+    let mut sides = [
+        Side::with_weir(&plan.mode)?,
+        Side::without_weir(plain.to_owned())?,
+    ];
+    let mut slowest = f64::INFINITY;
+    for side in &sides {
+        slowest = slowest.min(side.run(query, FIRST_EVENTS)?);
+    }
+    let events = (slowest * plan.seconds) as u64;
+    println!("{query}: {events} events a run");
+    for pair in 0..plan.pairs {
+        // Neither side is always the one that runs first.
+        for turn in 0..2 {
+            let side = &mut sides[(pair + turn) % 2];
+            let rate = side.run(query, events)?;
+            side.rates.push(rate);
+            println!(
+                "{query} pair {} {} Weir: {rate:.0} events/s",
+                pair + 1,
+                side.name
+            );
+        }
+    }
+    let [with, without] = sides.map(|side| side.rates);
+    let of_pairs: Vec<f64> = with.iter().zip(&without).map(|(a, b)| a / b).collect();
+    let lowest = of_pairs.iter().copied().fold(f64::INFINITY, f64::min);
+    let highest = of_pairs.iter().copied().fold(0.0, f64::max);
+    println!(
+        "{query}: median with Weir / without: {:.4}; median of the pairs' ratios {:.4}, from {lowest:.4} to {highest:.4}",
+        median(with) / median(without),
+        median(of_pairs),
+    );
+    Ok(())
+}
+
+fn main() -> Result<()> {
+    let plan = Plan::parse(std::env::args().skip(1))?;
+    let scratch = StateDir::create()?;
+    let plain = plain_factory(scratch.path())?;
+    for query in &plan.queries {
+        // A handful of names for the life of the program.
+        compare(&plan, query.clone().leak(), &plain)?;
+    }
+    Ok(())
+}
