@@ -35,6 +35,8 @@ fn recovers_on(line: FlinkLine) {
         ..ClusterOptions::with_weir_on(line).unwrap()
     }
     .set("weir.memory.mode", "per-operator")
+    // The adaptive one fills one TaskManager first.
+    .set("jobmanager.scheduler", "default")
     .set("cluster.evenly-spread-out-slots", true)
     .set("taskmanager.load-balance.mode", "SLOTS");
     let mut cluster = Cluster::start(&options).unwrap();
