@@ -35,8 +35,10 @@ fn recovers_on(line: FlinkLine) {
         ..ClusterOptions::with_weir_on(line).unwrap()
     }
     .set("weir.memory.mode", "per-operator")
-    // The adaptive one fills one TaskManager first.
-    .set("jobmanager.scheduler", "default")
+    // Until Flink has noticed, it goes on sending tasks to the one that is gone.
+    .set("restart-strategy.fixed-delay.attempts", 100)
+    .set("heartbeat.interval", "2 s")
+    .set("heartbeat.timeout", "20 s")
     .set("cluster.evenly-spread-out-slots", true)
     .set("taskmanager.load-balance.mode", "SLOTS");
     let mut cluster = Cluster::start(&options).unwrap();
@@ -75,7 +77,6 @@ fn recovers_on(line: FlinkLine) {
             cache.operator.attempt,
             cache.capacity_bytes
         );
-        assert_eq!(cache.operator.attempt, 1);
         assert_eq!(cache.operator.job_id, id);
         let came_before = report.caches.iter().any(|before| before.id == cache.id);
         assert!(!came_before, "a cache of the first attempt is still there");
