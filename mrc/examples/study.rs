@@ -1,7 +1,7 @@
 //! The estimator's errors on recorded traces, over several choices of sampled blocks, against the exact stack.
 //!
 //! ```text
-//! cargo run --release -p weir-mrc --example study -- [SEEDS=N] [SHARDS=N] [POOL=RATIO] TRACE ...
+//! cargo run --release -p weir-mrc --example study -- [SEEDS=N] [SHARDS=N] [POOL=RATIO] [YOUNG] TRACE ...
 //! ```
 //!
 //! Traces are `oracleGeneral` files, such as `synthetic_trace` writes. For work on the estimator: a trace is read and its exact curve
@@ -16,7 +16,8 @@ use weir_mrc::exact::ExactStack;
 use weir_mrc::simulator::BlockCache;
 use weir_mrc::trace::oracle_general::OracleGeneralReader;
 use weir_mrc::{
-    Access, CacheShape, Estimator, EstimatorConfig, MissRatioCurve, Outcome, hash_key_seeded,
+    Access, CacheShape, Estimator, EstimatorConfig, FirstTouch, MissRatioCurve, Outcome,
+    hash_key_seeded,
 };
 
 /// Half a thousandth: how closely a curve follows its own points.
@@ -170,9 +171,62 @@ fn study_shape(name: &str, trace: &Trace, seeds: u64, shape: CacheShape) {
     println!();
 }
 
+/// The curve of the first tenth, with the outcomes of a cache of a tenth of the working set, at multiples of that size, beside the whole
+/// trace's; without the live bytes, and with them.
+fn study_young(name: &str, trace: &Trace, seeds: u64) {
+    let mut exact = ExactStack::new();
+    for block in trace {
+        exact.access(&access(*block, 0));
+    }
+    let capacity = exact.bytes() / 10;
+    let mut cache = BlockCache::new(capacity, CacheShape::IDEAL);
+    let tenth = &trace[..trace.len() / 10];
+    let outcomes: Vec<Outcome> = tenth
+        .iter()
+        .map(|block| cache.access(&access(*block, 0)))
+        .collect();
+    let sizes = [1, 2, 4, 6, 8].map(|times| capacity * times);
+    let mut curves = [Vec::new(), Vec::new()];
+    for seed in 1..=seeds {
+        let mut estimator = Estimator::new(EstimatorConfig {
+            first_touch: FirstTouch::Censored,
+            ..EstimatorConfig::offline(EstimatorConfig::SAMPLES)
+        });
+        for (block, outcome) in tenth.iter().zip(&outcomes) {
+            let access = Access {
+                outcome: *outcome,
+                ..access(*block, seed)
+            };
+            estimator.look_up(&access, capacity, Duration::ZERO);
+        }
+        for (curves, live) in curves.iter_mut().zip([None, Some(exact.bytes())]) {
+            estimator.set_live_bytes(live);
+            curves.extend(estimator.curve(Duration::ZERO));
+        }
+        if seed == 1 {
+            let watched = estimator.working_set_bytes() as f64;
+            print!("{name:24} watched {:4.1}", watched / capacity as f64);
+        }
+    }
+    for (size, truth) in sizes.iter().zip(exact.miss_ratios(&sizes)) {
+        print!(" | {}x {:5.2}", size / capacity, truth * 100.0);
+        for curves in &curves {
+            let errors = curves
+                .iter()
+                .map(|c| (c.miss_ratio_at(*size).value - truth) * 100.0);
+            let (low, high) = errors.fold((f64::MAX, f64::MIN), |(low, high), e| {
+                (low.min(e), high.max(e))
+            });
+            print!(" {low:+5.1} {high:+5.1};");
+        }
+    }
+    println!();
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut seeds = 5;
     let mut shape = CacheShape::IDEAL;
+    let mut young = false;
     for argument in std::env::args().skip(1) {
         if let Some(number) = argument.strip_prefix("SEEDS=") {
             seeds = number.parse()?;
@@ -180,10 +234,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             shape.shards = number.parse()?;
         } else if let Some(ratio) = argument.strip_prefix("POOL=") {
             shape.high_pri_ratio = ratio.parse()?;
+        } else if argument == "YOUNG" {
+            young = true;
         } else {
             let trace = read(&argument)?;
             let name = argument.rsplit('/').next().unwrap_or(&argument);
-            if shape == CacheShape::IDEAL {
+            if young {
+                study_young(name, &trace, seeds);
+            } else if shape == CacheShape::IDEAL {
                 study(name, &trace, seeds);
             } else {
                 study_shape(name, &trace, seeds, shape);

@@ -3,9 +3,16 @@
 //! The registers of HyperLogLog (Flajolet et al., 2007) with the historic inverse probability estimate (Cohen, 2014; Ting, 2014):
 //! whenever a register changes, the count grows by the inverse of the probability that a new block would change one. That is
 //! unbiased at every moment, also for few blocks, and its relative standard error is `0.833 / sqrt(registers)`.
+//!
+//! Most blocks of a large count could change but few registers. All registers are raised to a *floor* that grows with the count, and
+//! hashes whose rank does not exceed it are turned away by one comparison with [`DistinctCounter::gate`]. The estimate stays unbiased,
+//! for it asks of a register only that blocks counted once do not change it again; its standard error becomes
+//! `1.03 / sqrt(registers)` at most.
 
-/// Spreads hashes anew: which blocks are counted must not depend on which are sampled.
+/// Spreads hashes over the registers.
 const SPREAD: u64 = 0xd6e8_feb8_6659_fd93;
+/// The floor rises when the count passes so many blocks a register, and from then on whenever it doubles.
+const BLOCKS_PER_REGISTER: f64 = 2.0;
 
 /// A counter of distinct hashes.
 #[derive(Debug, Clone)]
@@ -16,6 +23,10 @@ pub(crate) struct DistinctCounter {
     count: f64,
     /// `log2` of the registers.
     bits: u32,
+    /// No register is lower.
+    floor: u8,
+    /// Count at which the floor rises.
+    rises_at: f64,
 }
 
 // === impl DistinctCounter ===
@@ -23,29 +34,52 @@ pub(crate) struct DistinctCounter {
 impl DistinctCounter {
     /// A counter with `2^bits` registers of a byte each.
     pub(crate) fn new(bits: u32) -> Self {
+        let registers = f64::from(1 << bits);
         Self {
             registers: vec![0; 1 << bits].into_boxed_slice(),
-            open: f64::from(1 << bits),
+            open: registers,
             count: 0.0,
             bits,
+            floor: 0,
+            rises_at: BLOCKS_PER_REGISTER * registers,
         }
     }
 
     /// Variance of the relative error.
     pub(crate) fn variance(&self) -> f64 {
-        0.694 / self.registers.len() as f64
+        let factor = if self.floor == 0 { 0.694 } else { 1.06 };
+        factor / self.registers.len() as f64
     }
 
+    /// Only hashes whose lower half is below this can change the count.
+    pub(crate) fn gate(&self) -> u64 {
+        1 << (32 - u32::from(self.floor.min(32)))
+    }
+
+    /// Counts a block, if it is new.
+    ///
+    /// The rank comes from the upper bits of the hash's lower half: which blocks are counted must not depend on which are sampled.
     #[inline]
     pub(crate) fn add(&mut self, hash: u64) {
-        let mixed = (hash ^ (hash >> 32)).wrapping_mul(SPREAD);
-        let rank = ((mixed << self.bits) | 1).leading_zeros() as u8 + 1;
-        let registers = self.registers.len() as f64;
-        let register = &mut self.registers[(mixed >> (64 - self.bits)) as usize];
-        if rank > *register {
-            self.count += registers / self.open;
-            self.open += (-f64::from(rank)).exp2() - (-f64::from(*register)).exp2();
-            *register = rank;
+        let rank = (hash as u32 | 1).leading_zeros() as u8 + 1;
+        let register = (hash.wrapping_mul(SPREAD) >> (64 - self.bits)) as usize;
+        if rank > self.registers[register] {
+            self.raise(register, rank);
+        }
+    }
+
+    #[cold]
+    fn raise(&mut self, register: usize, rank: u8) {
+        self.count += self.registers.len() as f64 / self.open;
+        self.open += share(rank) - share(self.registers[register]);
+        self.registers[register] = rank;
+        while self.count >= self.rises_at {
+            self.floor += 1;
+            self.rises_at *= 2.0;
+            for register in &mut self.registers {
+                *register = (*register).max(self.floor);
+            }
+            self.open = self.registers.iter().map(|register| share(*register)).sum();
         }
     }
 
@@ -57,6 +91,11 @@ impl DistinctCounter {
     pub(crate) fn memory_bytes(&self) -> usize {
         size_of_val(&*self.registers)
     }
+}
+
+/// Share of new hashes in a register that exceed its value.
+fn share(register: u8) -> f64 {
+    (-f64::from(register)).exp2()
 }
 
 #[cfg(test)]

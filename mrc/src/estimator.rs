@@ -40,6 +40,8 @@ pub struct Estimator {
     most: u64,
     /// Distinct blocks by stratum.
     distinct: Option<Box<[DistinctCounter; CLASSES]>>,
+    /// Hashes whose lower half is not below these are counted already, or do not matter.
+    distinct_gates: [u64; CLASSES],
     /// Aged look-ups by stratum.
     class_lookups: [f64; CLASSES],
     /// What tells near look-ups from far ones, where every one is told.
@@ -74,6 +76,11 @@ impl Estimator {
             before_rise: None,
             most: u64::MAX,
             distinct: counts.then(|| Box::new(DISTINCT_BITS.map(DistinctCounter::new))),
+            distinct_gates: if counts {
+                [1 << 32; CLASSES]
+            } else {
+                [0; CLASSES]
+            },
             class_lookups: [0.0; CLASSES],
             recent: config.sees_all.then(RecentBlocks::new),
             knows_outcomes: false,
@@ -126,19 +133,31 @@ impl Estimator {
             Some(_) => !near,
             None => access.outcome == Outcome::Miss,
         };
-        self.told.1 += u64::from(access.counted && missed);
+        self.told.1 += u64::from(access.counted & missed);
         let class = class_of(access.charge_bytes);
-        // A near block was counted when it came to its slot.
+        // One branch for all that most look-ups are not.
+        let sampled = access.hash < self.strata.thresholds().limit(class);
+        let may_be_new = access.hash & u64::from(u32::MAX) < self.distinct_gates[class];
+        if sampled | may_be_new | (access.charge_bytes == 0) {
+            self.look_closer(access, missed, capacity_bytes, now);
+        }
+    }
+
+    /// Takes in a look-up that is counted, of a block that may be in the sample, or may not have been counted yet. Not inlined, so that
+    /// all other look-ups need not save the registers that this one uses.
+    #[inline(never)]
+    fn look_closer(&mut self, access: &Access, missed: bool, capacity_bytes: u64, now: Duration) {
         if let Some(distinct) = &mut self.distinct
-            && !near
             && access.charge_bytes > 0
             && access.refreshes()
         {
-            distinct[class].add(access.hash);
+            let class = class_of(access.charge_bytes);
+            if access.hash & u64::from(u32::MAX) < self.distinct_gates[class] {
+                distinct[class].add(access.hash);
+                self.distinct_gates[class] = distinct[class].gate();
+            }
         }
-        if access.hash < self.strata.thresholds().limit(class) || access.charge_bytes == 0 {
-            self.observe_in(access, missed, capacity_bytes, now);
-        }
+        self.observe_in(access, missed, capacity_bytes, now);
     }
 
     /// Observes a look-up that may be sampled.
@@ -154,9 +173,7 @@ impl Estimator {
         self.observe_in(access, access.outcome == Outcome::Miss, capacity_bytes, now);
     }
 
-    /// `missed`: among the recent blocks where there are such, else in the real cache. Not inlined, so that a look-up which is
-    /// not sampled need not save the registers that this one uses.
-    #[inline(never)]
+    /// `missed`: among the recent blocks where there are such, else in the real cache.
     fn observe_in(&mut self, access: &Access, missed: bool, capacity_bytes: u64, now: Duration) {
         if access.hash >= self.strata.thresholds().ceiling() {
             return;
@@ -234,7 +251,7 @@ impl Estimator {
         let profile = StackProfile::of(&self.stack);
         let known = readout::Known {
             axis_bytes: self.calibration.known_bytes(),
-            total_is_known: self.distinct.is_some(),
+            told_of_total: self.told_of_total(),
             live_bytes: self.live_bytes,
         };
         Some(readout::curve(&self.aged, &profile, &known, shape))

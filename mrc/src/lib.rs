@@ -53,14 +53,15 @@
 //!   orders of magnitude. The band says how uncertain.
 //! - Without [`EstimatorConfig::by_size`], a few hot blocks of hundreds of kilobytes (unpartitioned index or filter blocks) spoil the
 //!   byte axis far from the present capacity. The band says so only if one of them is in the sample.
-//! - Sizes beyond all that was watched are inferred: to nothing at the live bytes, or along the slope so far.
+//! - Sizes beyond all that was watched are inferred from the tail of the distances so far (a generalised Pareto law; with live bytes,
+//!   one that ends there). What no look-up has told of is unknown to it: a loop that has not come round once looks like new blocks.
 //! - After the working set has changed, the curve is a mixture of both until the half-life has done its work.
 //! - A look-up that does not insert moves a block in the stack if it hit in the real cache, as if it had hit in every other, too.
 //!
 //! # Sources
 //!
 //! Mattson et al. 1970 (stack distances); Olken 1981 (the tree); Waldspurger et al., FAST '15 (SHARDS); Cohen 2014 and Ting 2014
-//! (distinct counts); Kaplan and Meier 1958 (censoring); Cormode et al., ICDE '09 (forward decay); FRocksDB 6.20.3
+//! (distinct counts); Kaplan and Meier 1958 (censoring); Pickands 1975 (tails); Cormode et al., ICDE '09 (forward decay); FRocksDB 6.20.3
 //! `cache/lru_cache.cc` (shards, pool).
 #![forbid(unsafe_code)]
 
@@ -73,6 +74,7 @@ mod curve;
 mod distinct;
 mod estimator;
 pub mod exact;
+mod extrapolation;
 mod fenwick;
 mod hash;
 mod histogram;

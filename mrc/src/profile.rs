@@ -4,9 +4,6 @@ use crate::pool;
 use crate::stack::BlockStack;
 use crate::strata::{SIZES, size_class_of};
 
-/// How much the knowledge of the whole stack's bytes reduces the variance within, where they were counted.
-const TRUST_IN_TOTAL: f64 = 0.8;
-
 /// Blocks of one class of sizes above some depth.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct SizeAbove {
@@ -66,12 +63,13 @@ impl StackProfile {
         from + (to - from) * (depth_bytes - start) / (self.depths[i] - start)
     }
 
-    /// Standard error of a depth.
-    pub(crate) fn axis_error(&self, depth_bytes: f64, total_is_known: bool) -> f64 {
+    /// Standard error of a depth. Of the variance of all bytes the share `told` is explained by what was counted, which reduces that of
+    /// the bytes within.
+    pub(crate) fn axis_error(&self, depth_bytes: f64, told: f64) -> f64 {
         let variance = self.variance(depth_bytes);
         let all = self.variances.last().copied().unwrap_or(0.0);
-        let reduced = if total_is_known && all > 0.0 {
-            variance - TRUST_IN_TOTAL * variance * variance / all
+        let reduced = if all > 0.0 {
+            variance - told * variance * variance / all
         } else {
             variance
         };

@@ -25,8 +25,8 @@ const THINNING_TOLERANCE: f64 = 0.000_2;
 pub(crate) struct Known {
     /// The distance at which outcomes have set the axis right, 0 if nowhere.
     pub(crate) axis_bytes: u64,
-    /// Whether the bytes of the whole stack are known better than the sample knows them.
-    pub(crate) total_is_known: bool,
+    /// Share of the sample's variance in the bytes of the whole stack that counting the blocks has explained.
+    pub(crate) told_of_total: f64,
     /// Bytes of all live blocks.
     pub(crate) live_bytes: Option<u64>,
 }
@@ -39,6 +39,8 @@ pub(crate) struct Distances {
     /// Look-ups by lower bound.
     pub(crate) censored: Vec<f64>,
     pub(crate) lookups: f64,
+    /// Independent samples that a look-up is worth.
+    pub(crate) samples_per_lookup: f64,
 }
 
 /// The curve of what was booked.
@@ -73,7 +75,7 @@ pub(crate) fn curve(
             };
             doubtful.sqrt()
         } else {
-            profile.axis_error(bytes, known.total_is_known)
+            profile.axis_error(bytes, known.told_of_total)
         };
         // A shift of the axis moves the curve sideways: next to a cliff it may stand as high as that, or as low, but no further.
         let reach = T90 * reach;
@@ -112,6 +114,7 @@ fn distances(bookings: &AgedBookings) -> Distances {
         seen: vec![0.0; bins::COUNT],
         censored: vec![0.0; bins::COUNT],
         lookups,
+        samples_per_lookup: (1.0 - bookings.unseen_share()).max(1e-9),
     };
     if bookings.knows_misses() {
         distances.add(&[missed], missed.exact - missed.weight);

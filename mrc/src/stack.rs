@@ -342,7 +342,7 @@ impl BlockStack {
 fn weigh(block: &Block, scales: &[f64; CLASSES]) -> u64 {
     let charge = f64::from(block.charge_bytes);
     let scale = scales[class_of(u64::from(block.charge_bytes))];
-    (charge * weight_of(block.level) * scale).round() as u64
+    (charge * weight_of(block.level) * scale + 0.5) as u64
 }
 
 /// A block of more than 4 GiB does not exist; if one is claimed, it counts as 4 GiB.

@@ -5,12 +5,13 @@
 //! watched that far (Kaplan and Meier, 1958). Without censored look-ups that is the plain tail.
 
 use crate::bins;
+use crate::extrapolation::{AtRisk, ParetoTail};
 use crate::readout::Distances;
 
-/// Below this share of all look-ups watched so far, what follows is inferred instead.
-const WATCHED_ENOUGH: f64 = 0.02;
-/// The slope from which sizes beyond are inferred is measured over this factor of sizes.
-const SLOPE_FACTOR: f64 = 4.0;
+/// With fewer samples watched so far, or a smaller share of all look-ups, what follows is inferred instead.
+const WATCHED_ENOUGH: (f64, f64) = (256.0, 0.02);
+/// The band reaches down to where the curve would be if it fell this much faster than it did at the end of the watching.
+const FASTER: f64 = 2.0;
 
 /// Miss ratios at the upper edges of the finite bins.
 #[derive(Debug, Clone)]
@@ -43,57 +44,52 @@ pub(crate) fn of(distances: &Distances, live_bytes: Option<u64>) -> Tail {
         };
     }
     let mut watched: f64 = distances.seen.iter().sum::<f64>() + censored;
-    let enough = WATCHED_ENOUGH * watched;
+    let (samples, part) = WATCHED_ENOUGH;
+    let enough = (part * watched).min(samples / distances.samples_per_lookup);
     let mut share = 1.0;
-    let mut last = None;
+    let mut reached: Vec<AtRisk> = Vec::with_capacity(bins::INFINITE);
     for (bin, ratio) in ratios.iter_mut().enumerate() {
+        let (ending, censored) = (distances.seen[bin], distances.censored[bin]);
         if watched > 0.0 && watched >= enough {
-            share *= 1.0 - (distances.seen[bin] / watched).clamp(0.0, 1.0);
-            last = Some(bin);
+            share *= 1.0 - (ending / watched).clamp(0.0, 1.0);
+            reached.push(AtRisk {
+                bin,
+                look_ups: watched,
+                ending,
+                censored,
+            });
         }
-        watched -= distances.seen[bin] + distances.censored[bin];
+        watched -= ending + censored;
         *ratio = share;
     }
     let mut above = doubts.clone();
     // Nothing is inferred if the last look-ups were all watched to the end.
-    if let Some(last) = last
-        && last + 1 < bins::INFINITE
+    if let Some(last) = reached.last()
+        && last.bin + 1 < bins::INFINITE
     {
-        infer(&mut ratios, &mut doubts, &mut above, last, live_bytes);
+        let end = bins::upper_edge(last.bin) as f64;
+        let threshold = bins::bin_of(ParetoTail::threshold_bytes(end) as u64);
+        let live = live_bytes.map(|live| live as f64);
+        if live.is_none_or(|live| live > end)
+            && let Some(tail) = ParetoTail::fit(
+                &reached[threshold + 1..],
+                distances.samples_per_lookup,
+                live,
+            )
+        {
+            for bin in last.bin + 1..bins::INFINITE {
+                let bytes = bins::upper_edge(bin) as f64;
+                ratios[bin] = share * tail.share(end, bytes);
+                let steepest = share * (1.0 - FASTER * tail.hazard(end) * (bytes - end));
+                doubts[bin] = ratios[bin] - steepest.clamp(0.0, ratios[bin]);
+                above[bin] = share - ratios[bin];
+            }
+        }
     }
     Tail {
         ratios,
         watched_ratio: share,
         doubt_below: doubts,
         doubt_above: above,
-    }
-}
-
-/// Fills in the ratios beyond the last bin that was watched.
-///
-/// Where the live bytes are known, every look-up of a block that was not written since hits in a cache of that size: the curve
-/// falls to nothing until there, evenly over the logarithm of the size, as the curves of skewed look-ups do. Otherwise it goes on as
-/// it came. Both are guesses, and the band says so: it reaches from what a curve that ends here would be to one that falls
-/// twice as fast.
-fn infer(
-    ratios: &mut [f64],
-    below: &mut [f64],
-    above: &mut [f64],
-    last: usize,
-    live_bytes: Option<u64>,
-) {
-    let end = bins::upper_edge(last) as f64;
-    let at_end = ratios[last];
-    let earlier = bins::bin_of((end / SLOPE_FACTOR) as u64);
-    let slope = match live_bytes {
-        Some(live) if live as f64 <= end => return,
-        Some(live) => at_end / (live as f64 / end).ln(),
-        None => (ratios[earlier] - at_end) / SLOPE_FACTOR.ln(),
-    };
-    for bin in last + 1..ratios.len() {
-        let way = (bins::upper_edge(bin) as f64 / end).ln();
-        ratios[bin] = (at_end - slope * way).max(0.0);
-        below[bin] = ratios[bin] - (at_end - 2.0 * slope * way).max(0.0);
-        above[bin] = at_end - ratios[bin];
     }
 }

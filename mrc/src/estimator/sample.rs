@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Estimator;
 use crate::aged::TICKS_PER_HALF_LIFE;
+use crate::distinct::DistinctCounter;
 use crate::stack::{BlockId, BlockStack};
 use crate::strata::{CLASSES, weight_of};
 
@@ -81,16 +82,33 @@ impl Estimator {
         };
         let sampled = self.stack.blocks_below(self.strata.thresholds());
         std::array::from_fn(|class| {
-            let weight = self.strata.weight(class);
-            let blocks = f64::from(sampled[class]);
+            let (weight, blocks) = (self.strata.weight(class), f64::from(sampled[class]));
             if blocks == 0.0 || weight == 1.0 {
                 return 1.0;
             }
-            let drawn = (1.0 - 1.0 / weight) / blocks;
-            let trust = drawn / (drawn + distinct[class].variance());
+            let trust = trust(weight, blocks, &distinct[class]);
             let ratio = distinct[class].count() / (blocks * weight);
             1.0 + (ratio - 1.0) * trust
         })
+    }
+
+    /// Share of the sample's variance in the bytes of the whole stack that the counted blocks explain.
+    pub(super) fn told_of_total(&self) -> f64 {
+        let Some(distinct) = &self.distinct else {
+            return 0.0;
+        };
+        let (mut told, mut all) = (0.0, 0.0);
+        for class in 0..CLASSES {
+            let weight = self.strata.weight(class);
+            let blocks = f64::from(self.stack.class_blocks()[class]);
+            if blocks > 0.0 && weight > 1.0 {
+                let bytes = self.stack.class_bytes()[class] as f64;
+                let variance = bytes * bytes * (1.0 - 1.0 / weight) / blocks;
+                told += variance * trust(weight, blocks, &distinct[class]);
+                all += variance;
+            }
+        }
+        if all > 0.0 { told / all } else { 0.0 }
     }
 
     pub(super) fn drop_beyond_horizon(&mut self) {
@@ -167,6 +185,12 @@ impl Estimator {
             self.stack.remove(oldest);
         }
     }
+}
+
+/// How far the counted blocks are to be trusted, and not the sampled ones: weights inverse to the variances of both.
+fn trust(weight: f64, blocks: f64, distinct: &DistinctCounter) -> f64 {
+    let drawn = (1.0 - 1.0 / weight) / blocks;
+    drawn / (drawn + distinct.variance())
 }
 
 #[cfg(test)]
