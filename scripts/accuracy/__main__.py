@@ -3,7 +3,8 @@
     python3 scripts/accuracy --weir target/release/weir --examples target/release/examples
 
 It can be interrupted: what was measured is kept in the cache (${XDG_CACHE_HOME:-~/.cache}/weir/accuracy) and not measured again, unless
-the program has changed. ACCURACY_SCALE scales the length of the long traces (1: 10,000,000 accesses), ACCURACY_SEEDS and
+the program has changed. With ACCURACY_ONLY=speed the speeds alone are measured, which want a machine that does nothing else for some
+minutes; the run that writes the page then takes them over. ACCURACY_SCALE scales the length of the long traces (1: 10,000,000 accesses), ACCURACY_SEEDS and
 ACCURACY_BAND_SEEDS the choices of samples (5 and 20).
 """
 
@@ -44,9 +45,13 @@ def main():
     runs = Runs(cache / "results", arguments.weir)
     studies = Studies(runs, traces, peer, seeds, band_seeds, pictures)
     paths = arguments.examples / "hot_paths"
-    load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    figures = {
+    speed = {
+        "speed": studies.speed(),
         "paths": runs.remembered(["hot paths", build_of(paths)], lambda: hot_paths(paths)),
+    }
+    if os.environ.get("ACCURACY_ONLY") == "speed":
+        return
+    figures = speed | {
         "peer": studies.against_the_peer(),
         "short": studies.short(),
         "shapes": studies.shapes_of_caches(),
@@ -59,7 +64,6 @@ def main():
         "accesses": traces.accesses,
         "scale": scale,
         "seeds": seeds,
-        "load": f"Other programs ran beside: the load was {load:.1f} per core." if load > 0.5 else "The machine was otherwise idle.",
         "missing": peer.missing or "libCacheSim was built from its source package, checked by SHA-256.",
     }
     choices = (Path(__file__).parent / "choices.md").read_text()

@@ -10,7 +10,7 @@ def page(figures: dict, about: dict, choices: str) -> str:
     parts = [
         HEAD.format(**about),
         against_the_peer(figures["peer"]),
-        speed(figures["peer"]),
+        speed(figures["speed"], figures["peer"]),
         paths(figures["paths"]),
         bands(figures["peer"]),
         short(figures["short"]),
@@ -34,7 +34,6 @@ SHARDS with a fixed size, bytes), at {samples} sampled blocks.
 - Error: difference of the miss ratio from an exact byte-weighted LRU stack, in points (1 point = 0.01), mean over 100 cache sizes evenly spaced up to the
   working set ("linear"), and over 100 sizes a constant factor apart from a 128th of it ("log"); the largest in brackets is the largest of any size and choice of samples.
 - {seeds} choices of samples (seeds) where nothing else is said; shown is the median.
-- Speeds are accesses per CPU second of the whole process, reading included, both programs in turns. {load}
 - {missing}
 """
 
@@ -73,16 +72,19 @@ def against_the_peer(rows: list[dict]) -> str:
     return f"## Against {PEER}\n\nMean error ± standard deviation over seeds (largest error), in points.\n\n" + table(header, body)
 
 
-def speed(rows: list[dict]) -> str:
+def speed(rows: list[dict], errors: list[dict]) -> str:
     body = []
-    for row in rows:
+    for row, estimator in zip(rows, errors, strict=True):
         ours, theirs = row["our_rate"], row["their_rate"]
         body.append([
             row["trace"], f"{ours / 1e6:.1f}", f"{theirs / 1e6:.1f}" if theirs else "-", f"{ours / theirs:.1f}" if theirs else "-",
-            f"{row['estimator_bytes'] / 1024:.0f}", f"{row['our_kib'] / 1024:.0f}", f"{row['their_kib'] / 1024:.0f}" if theirs else "-",
+            f"{estimator['estimator_bytes'] / 1024:.0f}", f"{row['our_kib'] / 1024:.0f}", f"{row['their_kib'] / 1024:.0f}" if theirs else "-",
         ])
     header = ["trace", "Weir, M/s", f"{PEER}, M/s", "ratio", "Weir's estimator, KiB", "Weir's process, MiB", f"{PEER}'s process, MiB"]
-    note = "Million accesses per CPU second, memory of the estimator with everything in it, and largest resident memory of the processes."
+    load = median(row["load"] for row in rows)
+    quiet = "the machine did nothing else" if load < 1 else f"other programs ran beside, and the load was {load:.1f} per core"
+    note = ("Million accesses per CPU second of the whole process, reading included and 100 sizes asked for, both programs in turns, the median of all turns; "
+            f"{quiet}. Memory of the estimator with everything in it, and largest resident memory of the processes (9 MiB is the least that shows).")
     return f"## Speed and memory\n\n{note}\n\n" + table(header, body)
 
 
@@ -113,7 +115,9 @@ def bands(rows: list[dict]) -> str:
     everything = mean(share for row in rows for share in row["covered"])
     body.append(["**all**", f"**{everything:.0%}**", "", ""])
     header = ["trace", "sizes at which the band holds the exact ratio", "at the worst seed", "mean width, points"]
-    return f"## Bands\n\n90 % bands over {count} choices of samples, both grids together.\n\n" + table(header, body)
+    note = (f"90 % bands over {count} choices of samples, both grids together. The errors of one curve at neighbouring sizes go together, so a band that holds nine times in ten "
+            "does so by missing most sizes of one curve in ten, not a tenth of every curve.")
+    return f"## Bands\n\n{note}\n\n" + table(header, body)
 
 
 def short(rows: list[dict]) -> str:

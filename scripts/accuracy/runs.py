@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -68,15 +67,26 @@ def build_of(program: Path) -> str:
     return hashlib.sha256(program.read_bytes()).hexdigest()[:16]
 
 
+# A program's largest memory counts from before its start, when it still was its parent; so it gets a small one.
+PARENT = """
+import os, sys
+child = os.fork()
+if child == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+_, status, usage = os.wait4(child, 0)
+with open(sys.argv[1], "w") as cost:
+    cost.write(f"{usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}")
+sys.exit(os.waitstatus_to_exitcode(status) & 255)
+"""
+
+
 def measured(command: list[str]) -> tuple[str, dict]:
     """What a program prints, and what it cost: CPU seconds, which other programs disturb less than the clock, and memory."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error:
-        process = subprocess.Popen(command, stdout=out, stderr=error)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        error.seek(0)
-        if process.returncode != 0:
-            raise RuntimeError(f"{' '.join(command)[:300]} failed: {error.read().decode()[-500:]}")
-        cost = {"cpu_seconds": usage.ru_utime + usage.ru_stime, "resident_kib": usage.ru_maxrss}
-        return out.read().decode(errors="replace"), cost
+    with tempfile.NamedTemporaryFile() as costs:
+        parent = [sys.executable, "-I", "-S", "-c", PARENT, costs.name]
+        done = subprocess.run([*parent, *command], capture_output=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(command)[:300]} failed: {done.stderr.decode()[-500:]}")
+        seconds, resident = costs.read().split()
+        cost = {"cpu_seconds": float(seconds), "resident_kib": int(resident)}
+        return done.stdout.decode(errors="replace"), cost

@@ -1,10 +1,12 @@
 """What is measured: the errors of a curve over traces, seeds, cache shapes, and changes of the working set."""
 
+import json
+import os
 from pathlib import Path
 from statistics import mean, median
 
 from peer import Peer
-from runs import Runs
+from runs import Runs, measured
 from traces import SHAPES, SHORT, Traces
 
 SAMPLES = 8192
@@ -47,6 +49,33 @@ class Studies:
             "accesses": curve["accesses"],
         }
 
+    def speed(self) -> list[dict]:
+        """Both programs on every trace, in turns, for a hundred sizes."""
+        rows = []
+        for name, trace in self.long_traces().items():
+            def turns(trace=trace) -> dict:
+                sizes = [2**20 * step for step in range(1, POINTS + 1)]
+                grid = ",".join(map(str, sizes))
+                ours, theirs = [], []
+                for seed in self.seeds:
+                    arguments = ["--seed", str(seed), "--samples", str(SAMPLES), "--grid", grid]
+                    output, cost = measured([self.runs.weir, "mrc", str(trace), "--json", *arguments])
+                    ours.append(cost)
+                    if self.peer.profiler:
+                        theirs.append(measured(self.peer.command(trace, SAMPLES, seed, sizes))[1])
+                return {"accesses": json.loads(output)["accesses"], "ours": ours, "theirs": theirs, "load": load()}
+            found = self.runs.remembered(["speed", self.runs.build, trace.name, str(len(self.seeds))], turns)
+            ours, theirs = found["ours"], found["theirs"]
+            rows.append({
+                "trace": name,
+                "our_rate": rate(found["accesses"], ours),
+                "their_rate": rate(found["accesses"], theirs),
+                "our_kib": median(run["resident_kib"] for run in ours),
+                "their_kib": median(run["resident_kib"] for run in theirs) if theirs else None,
+                "load": found["load"],
+            })
+        return rows
+
     def against_the_peer(self) -> list[dict]:
         """Both programs on every trace, in turns, with as many choices of samples as there are seeds."""
         rows = []
@@ -68,10 +97,6 @@ class Studies:
                 "theirs": [errors(run["miss_ratios"], exact["ratios"]) for run in theirs],
                 "covered": [covered(run["points"], exact["ratios"]) for run in ours],
                 "width": mean(p["high"] - p["low"] for run in ours for p in run["points"]),
-                "our_rate": rate(exact["accesses"], few),
-                "their_rate": rate(exact["accesses"], theirs),
-                "our_kib": median(run["resident_kib"] for run in ours),
-                "their_kib": median(run["resident_kib"] for run in theirs) if theirs else None,
                 "estimator_bytes": max(run["estimator_memory_bytes"] for run in ours),
             })
         return rows
@@ -171,3 +196,8 @@ def worst(run: dict, exact: list[float]) -> float:
 def rate(accesses: int, runs: list[dict]) -> float | None:
     """Accesses per CPU second, reading included: the median run."""
     return accesses / median(run["cpu_seconds"] for run in runs) if runs else None
+
+
+def load() -> float:
+    """Programs that want to run, per core."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
