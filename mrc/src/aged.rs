@@ -60,6 +60,8 @@ pub(crate) struct Stratum {
     pub(crate) covariance: Box<[f64]>,
     /// The same for `censored`.
     pub(crate) censored_covariance: Box<[f64]>,
+    /// Variance of the weight of first look-ups that count as misses everywhere.
+    pub(crate) first_variance: f64,
     /// Both kinds of weight by coarse bin and group.
     pub(crate) groups: Box<[[f64; GROUPS]]>,
     pub(crate) weight: f64,
@@ -104,6 +106,7 @@ impl Stratum {
             censored: bins(),
             covariance: bins(),
             censored_covariance: bins(),
+            first_variance: 0.0,
             groups: vec![[0.0; GROUPS]; bins::COARSE_COUNT].into_boxed_slice(),
             weight: 0.0,
             exact: 0.0,
@@ -118,6 +121,7 @@ impl Stratum {
         self.censored_covariance
             .iter_mut()
             .for_each(|c| *c *= square);
+        self.first_variance *= square;
         self.groups.iter_mut().flatten().for_each(|w| *w *= factor);
         self.weight *= factor;
         self.exact *= factor;
@@ -131,7 +135,13 @@ impl Stratum {
         // A pair is known when its later one comes, and belongs half to the bin of either. In the long run that is the same as all
         // to the later one's, but for pairs with the first look-up, whose bin is like no other.
         let covariance = match booking.first {
-            None => booking.weight * (booking.weight - 1.0),
+            None => {
+                let variance = booking.weight * (booking.weight - 1.0);
+                if booking.bin == bins::INFINITE && !booking.censored {
+                    self.first_variance += variance * square;
+                }
+                variance
+            }
             Some(first) => {
                 let with_first = booking.weight * f64::from(first.represented);
                 let (seen, censored) = (&mut self.covariance, &mut self.censored_covariance);

@@ -40,10 +40,14 @@ pub struct Estimator {
     most: u64,
     /// Distinct blocks by stratum.
     distinct: Option<Box<[DistinctCounter; CLASSES]>>,
+    /// Whether a block was first used by a look-up that is no part of the curve.
+    uncounted_uses: bool,
     /// Hashes whose lower half is not below these are counted already, or do not matter.
     distinct_gates: [u64; CLASSES],
     /// Aged look-ups by stratum.
     class_lookups: [f64; CLASSES],
+    /// Aged look-ups of blocks that came back in another stratum.
+    moved_lookups: f64,
     /// What tells near look-ups from far ones, where every one is told.
     recent: Option<RecentBlocks>,
     /// Whether the real cache's answers are told.
@@ -76,12 +80,14 @@ impl Estimator {
             before_rise: None,
             most: u64::MAX,
             distinct: counts.then(|| Box::new(DISTINCT_BITS.map(DistinctCounter::new))),
+            uncounted_uses: false,
             distinct_gates: if counts {
                 [1 << 32; CLASSES]
             } else {
                 [0; CLASSES]
             },
             class_lookups: [0.0; CLASSES],
+            moved_lookups: 0.0,
             recent: config.sees_all.then(RecentBlocks::new),
             knows_outcomes: false,
             calibration: Calibration::new(config.samples),
@@ -147,6 +153,7 @@ impl Estimator {
     /// all other look-ups need not save the registers that this one uses.
     #[inline(never)]
     fn look_closer(&mut self, access: &Access, missed: bool, capacity_bytes: u64, now: Duration) {
+        self.uncounted_uses |= !access.counted || !access.inserts || access.charge_bytes == 0;
         if let Some(distinct) = &mut self.distinct
             && access.charge_bytes > 0
             && access.refreshes()
@@ -186,6 +193,12 @@ impl Estimator {
             (charge_bytes, _) => charge_bytes,
         };
         let class = class_of(charge_bytes);
+        if let Some(id) = known {
+            let before = class_of(u64::from(self.stack.get(id).charge_bytes));
+            if before != class {
+                self.moved_lookups += self.strata.weight(before);
+            }
+        }
         if access.hash >= self.strata.thresholds().limit(class) {
             // A block that has changed its size may belong to a stratum that does not sample it.
             if let Some(id) = known {
@@ -253,6 +266,7 @@ impl Estimator {
             axis_bytes: self.calibration.known_bytes(),
             told_of_total: self.told_of_total(),
             live_bytes: self.live_bytes,
+            first_lookups: self.first_lookups(),
         };
         Some(readout::curve(&self.aged, &profile, &known, shape))
     }

@@ -10,6 +10,8 @@
 //! slope of the curve says what it means. Where outcomes have shown how deep the real cache reaches, the axis is known there, and
 //! only the blocks between there and the point in question are in doubt.
 
+use std::ops::Range;
+
 use crate::aged::{AgedBookings, GROUPS, Stratum};
 use crate::bins;
 use crate::profile::StackProfile;
@@ -17,8 +19,10 @@ use crate::{CacheShape, CurvePoint, MissRatioCurve, pool, sharding, survival};
 
 /// Two-sided 90 % quantile of Student's t with `GROUPS - 1` degrees of freedom.
 const T90: f64 = 1.753;
-/// A point is left out if the line between its neighbours passes it this closely.
-const THINNING_TOLERANCE: f64 = 0.000_2;
+/// A point is left out if the lines between its neighbours pass its ratio and the ends of its band this closely.
+const THINNING_TOLERANCES: [f64; 3] = [0.000_2, 0.002, 0.002];
+/// The steepest and the flattest slope of a ratio and of the ends of its band, before any point has narrowed them.
+const ALL_SLOPES: [(f64, f64); 3] = [(f64::NEG_INFINITY, f64::INFINITY); 3];
 
 /// What is known besides the sample.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +33,53 @@ pub(crate) struct Known {
     pub(crate) told_of_total: f64,
     /// Bytes of all live blocks.
     pub(crate) live_bytes: Option<u64>,
+    /// How many look-ups were first ones, where that was counted.
+    pub(crate) first_lookups: Option<Counted>,
+}
+
+/// A count that errs, too.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counted {
+    pub(crate) count: f64,
+    pub(crate) variance: f64,
+}
+
+impl Stratum {
+    /// How many first look-ups there were more than were booked: as the exact number of all look-ups has it, and as they were counted
+    /// themselves, each as far as its variance says.
+    fn more_first(&self, first: Counted) -> f64 {
+        let (slope, left) = self.first_by_total();
+        let regressed = (self.exact - self.weight) * slope;
+        let trust = if left > 0.0 {
+            left / (left + first.variance)
+        } else {
+            0.0
+        };
+        let counted = first.count - self.seen[bins::INFINITE];
+        regressed + (counted - regressed) * trust
+    }
+
+    /// Variance of the number of first look-ups after that.
+    fn first_variance_left(&self, first: Counted) -> f64 {
+        let (_, left) = self.first_by_total();
+        if left > 0.0 {
+            left * first.variance / (left + first.variance)
+        } else {
+            0.0
+        }
+    }
+
+    /// By how much first look-ups go up when all do by one, and the variance that this leaves.
+    fn first_by_total(&self) -> (f64, f64) {
+        let together: f64 = self.covariance.iter().sum();
+        let shared = self.covariance[bins::INFINITE];
+        let slope = if together > 0.0 {
+            shared / together
+        } else {
+            0.0
+        };
+        (slope, (self.first_variance - shared * slope).max(0.0))
+    }
 }
 
 /// Look-ups by reuse distance, made to agree with the exact counts.
@@ -50,8 +101,8 @@ pub(crate) fn curve(
     known: &Known,
     shape: CacheShape,
 ) -> MissRatioCurve {
-    let mut distances = distances(bookings);
-    let errors = errors(bookings);
+    let mut distances = distances(bookings, known.first_lookups);
+    let errors = errors(bookings, known.first_lookups);
     if shape.shards > 1 {
         sharding::spread(&mut distances, bookings, profile, shape.shards);
     }
@@ -103,11 +154,11 @@ pub(crate) fn curve(
 
 /// Share of look-ups that lie beyond all that was watched.
 pub(crate) fn floor(bookings: &AgedBookings) -> f64 {
-    survival::of(&distances(bookings), None).watched_ratio
+    survival::of(&distances(bookings, None), None).watched_ratio
 }
 
 /// What was booked, made to agree with the exact counts.
-fn distances(bookings: &AgedBookings) -> Distances {
+fn distances(bookings: &AgedBookings, first_lookups: Option<Counted>) -> Distances {
     let (missed, others) = (&bookings.missed, &bookings.others);
     let lookups = bookings.raw_lookups();
     let mut distances = Distances {
@@ -116,28 +167,41 @@ fn distances(bookings: &AgedBookings) -> Distances {
         lookups,
         samples_per_lookup: (1.0 - bookings.unseen_share()).max(1e-9),
     };
-    if bookings.knows_misses() {
-        distances.add(&[missed], missed.exact - missed.weight);
-        distances.add(&[others], others.exact - others.weight);
+    if let Some(first) = first_lookups.filter(|_| bookings.knows_misses()) {
+        // None of them was near: they are a part of those that missed whose total is known.
+        let booked = missed.seen[bins::INFINITE];
+        let more = missed
+            .more_first(first)
+            .clamp(-booked, (missed.exact - booked).max(0.0));
+        distances.add(
+            &[missed],
+            0..bins::INFINITE,
+            missed.exact - missed.weight - more,
+        );
+        distances.seen[bins::INFINITE] += booked + more;
+        distances.add(&[others], 0..bins::COUNT, others.exact - others.weight);
+    } else if bookings.knows_misses() {
+        distances.add(&[missed], 0..bins::COUNT, missed.exact - missed.weight);
+        distances.add(&[others], 0..bins::COUNT, others.exact - others.weight);
     } else {
         let lacking = lookups - missed.weight - others.weight;
-        distances.add(&[missed, others], lacking);
+        distances.add(&[missed, others], 0..bins::COUNT, lacking);
     }
     distances.make_non_negative();
     distances
 }
 
 impl Distances {
-    /// Adds strata whose total weight is `lacking` less than it should be.
-    fn add(&mut self, strata: &[&Stratum], lacking: f64) {
-        let sum = |values: &[f64]| values.iter().sum::<f64>();
+    /// Adds these bins of strata whose total weight is `lacking` less than it should be.
+    fn add(&mut self, strata: &[&Stratum], bins: Range<usize>, lacking: f64) {
+        let sum = |values: &[f64]| values[bins.clone()].iter().sum::<f64>();
         let total: f64 = strata
             .iter()
             .map(|s| sum(&s.covariance) + sum(&s.censored_covariance))
             .sum();
         let share = if total > 0.0 { lacking / total } else { 0.0 };
         for stratum in strata {
-            for bin in 0..bins::COUNT {
+            for bin in bins.clone() {
                 self.seen[bin] += stratum.seen[bin] + share * stratum.covariance[bin];
                 self.censored[bin] +=
                     stratum.censored[bin] + share * stratum.censored_covariance[bin];
@@ -162,40 +226,65 @@ impl Distances {
 }
 
 /// Standard errors of the ratios at the coarse edges, as the choice of sampled blocks makes them.
-fn errors(bookings: &AgedBookings) -> Vec<f64> {
+fn errors(bookings: &AgedBookings, first_lookups: Option<Counted>) -> Vec<f64> {
     let lookups = bookings.raw_lookups();
     let unseen = bookings.unseen_share();
-    let separate = bookings.knows_misses();
-    let mut variances = vec![0.0; bins::COARSE_COUNT];
-    let strata: &[&[&Stratum]] = if separate {
-        &[&[&bookings.missed], &[&bookings.others]]
+    let (missed, others) = (&bookings.missed, &bookings.others);
+    let all = bins::COARSE_COUNT;
+    let mut variances = vec![0.0; all];
+    if !bookings.knows_misses() {
+        let responses = responses(&[missed, others], all);
+        scatter(&[missed, others], all, &responses, unseen, &mut variances);
     } else {
-        &[&[&bookings.missed, &bookings.others]]
-    };
-    for strata in strata {
-        let mut totals = [0.0; GROUPS];
-        for stratum in *strata {
-            stratum.groups.iter().for_each(|g| add(&mut totals, g));
+        let first = first_lookups.map(|first| missed.first_variance_left(first));
+        // First look-ups are counted on their own: what remains of their error is taken from all the others that missed.
+        let coarse = if first.is_some() { all - 1 } else { all };
+        let responses_of_missed = responses(&[missed], coarse);
+        scatter(
+            &[missed],
+            coarse,
+            &responses_of_missed,
+            unseen,
+            &mut variances,
+        );
+        for (variance, response) in variances.iter_mut().zip(&responses_of_missed) {
+            *variance += first.unwrap_or(0.0) * (1.0 - response).powi(2);
         }
-        let responses = responses(strata);
-        let mut tails = [0.0; GROUPS];
-        for coarse in (0..bins::COARSE_COUNT - 1).rev() {
-            for stratum in *strata {
-                add(&mut tails, &stratum.groups[coarse + 1]);
-            }
-            // A group with many look-ups is no surprise as far as the exact count tells of it.
-            let response = responses[coarse];
-            let rest: [f64; GROUPS] = std::array::from_fn(|g| tails[g] - response * totals[g]);
-            let mean = rest.iter().sum::<f64>() / GROUPS as f64;
-            let squares: f64 = rest.iter().map(|r| (r - mean).powi(2)).sum();
-            variances[coarse] += unseen * squares * GROUPS as f64 / (GROUPS - 1) as f64;
-        }
+        let responses = responses(&[others], all);
+        scatter(&[others], all, &responses, unseen, &mut variances);
     }
     variances.iter().map(|v| v.sqrt() / lookups).collect()
 }
 
-/// By how much the tail beyond each coarse edge goes up when the total goes up by one.
-fn responses(strata: &[&Stratum]) -> Vec<f64> {
+/// Adds the variances of the tails of strata whose total is known, of their first coarse bins.
+fn scatter(
+    strata: &[&Stratum],
+    coarse_bins: usize,
+    responses: &[f64],
+    unseen: f64,
+    variances: &mut [f64],
+) {
+    let mut totals = [0.0; GROUPS];
+    for stratum in strata {
+        let groups = stratum.groups[..coarse_bins].iter();
+        groups.for_each(|g| add(&mut totals, g));
+    }
+    let mut tails = [0.0; GROUPS];
+    for coarse in (0..coarse_bins - 1).rev() {
+        for stratum in strata {
+            add(&mut tails, &stratum.groups[coarse + 1]);
+        }
+        // A group with many look-ups is no surprise as far as the exact count tells of it.
+        let response = responses[coarse];
+        let rest: [f64; GROUPS] = std::array::from_fn(|g| tails[g] - response * totals[g]);
+        let mean = rest.iter().sum::<f64>() / GROUPS as f64;
+        let squares: f64 = rest.iter().map(|r| (r - mean).powi(2)).sum();
+        variances[coarse] += unseen * squares * GROUPS as f64 / (GROUPS - 1) as f64;
+    }
+}
+
+/// By how much the tail beyond each coarse edge goes up when the total of the first coarse bins goes up by one.
+fn responses(strata: &[&Stratum], coarse_bins: usize) -> Vec<f64> {
     let mut by_coarse = vec![0.0; bins::COARSE_COUNT];
     for stratum in strata {
         for bin in 0..bins::COUNT {
@@ -203,10 +292,11 @@ fn responses(strata: &[&Stratum]) -> Vec<f64> {
                 stratum.covariance[bin] + stratum.censored_covariance[bin];
         }
     }
+    by_coarse.truncate(coarse_bins);
     let total: f64 = by_coarse.iter().sum();
     let mut tail = 0.0;
     let mut responses = vec![0.0; bins::COARSE_COUNT];
-    for coarse in (0..bins::COARSE_COUNT - 1).rev() {
+    for coarse in (0..coarse_bins - 1).rev() {
         tail += by_coarse[coarse + 1];
         responses[coarse] = if total > 0.0 { tail / total } else { 0.0 };
     }
@@ -246,24 +336,35 @@ fn make_bands_fall(points: &mut [CurvePoint]) {
 
 /// Leaves out points that interpolation restores, so that a curve is some dozens of points long.
 ///
-/// From each kept point a cone of slopes is narrowed by every point passed; the last point inside of it is kept next.
+/// From each kept point a cone of slopes is narrowed by every point passed, for the ratio and for both ends of its band; the last point
+/// inside of all cones is kept next.
 fn thin(points: Vec<CurvePoint>) -> Vec<CurvePoint> {
+    let values = |point: &CurvePoint| [point.miss_ratio, point.low, point.high];
     let mut kept: Vec<CurvePoint> = Vec::new();
     let mut anchor = CurvePoint::ORIGIN;
-    let (mut steepest, mut flattest) = (f64::NEG_INFINITY, f64::INFINITY);
+    let mut cones = ALL_SLOPES;
     let mut last: Option<CurvePoint> = None;
     for point in points {
         if let Some(passed) = last {
-            let width = (passed.bytes - anchor.bytes) as f64;
-            let drop = passed.miss_ratio - anchor.miss_ratio;
-            steepest = steepest.max((drop - THINNING_TOLERANCE) / width);
-            flattest = flattest.min((drop + THINNING_TOLERANCE) / width);
-            let slope =
-                (point.miss_ratio - anchor.miss_ratio) / (point.bytes - anchor.bytes) as f64;
-            if !(steepest..=flattest).contains(&slope) {
+            let slopes = |to: CurvePoint, tolerance: f64| {
+                let width = (to.bytes - anchor.bytes) as f64;
+                let (from, to) = (values(&anchor), values(&to));
+                std::array::from_fn::<_, 3, _>(|i| {
+                    let off = tolerance * THINNING_TOLERANCES[i];
+                    (to[i] - from[i] + off) / width
+                })
+            };
+            let (steepest, flattest) = (slopes(passed, -1.0), slopes(passed, 1.0));
+            for (i, (steep, flat)) in cones.iter_mut().enumerate() {
+                *steep = steep.max(steepest[i]);
+                *flat = flat.min(flattest[i]);
+            }
+            let inside =
+                |((steep, flat), slope): (&(f64, f64), f64)| (*steep..=*flat).contains(&slope);
+            if !cones.iter().zip(slopes(point, 0.0)).all(inside) {
                 kept.push(passed);
                 anchor = passed;
-                (steepest, flattest) = (f64::NEG_INFINITY, f64::INFINITY);
+                cones = ALL_SLOPES;
             }
         }
         last = Some(point);

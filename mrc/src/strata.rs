@@ -139,6 +139,20 @@ impl Strata {
         &self.thresholds
     }
 
+    /// Whether strata have rates of their own.
+    pub(crate) fn differ(&self) -> bool {
+        self.by_size
+    }
+
+    /// Samples all strata at the lowest rate of any, from now on.
+    pub(crate) fn sample_alike(&mut self) {
+        if self.by_size {
+            self.by_size = false;
+            let level = self.levels.into_iter().fold(0, u16::max);
+            (0..CLASSES).for_each(|class| self.set(class, level));
+        }
+    }
+
     pub(crate) fn level(&self, class: usize) -> u16 {
         self.levels[class]
     }

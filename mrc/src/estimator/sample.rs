@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::Estimator;
+use crate::FirstTouch;
 use crate::aged::TICKS_PER_HALF_LIFE;
 use crate::distinct::DistinctCounter;
+use crate::readout::Counted;
 use crate::stack::{BlockId, BlockStack};
 use crate::strata::{CLASSES, weight_of};
 
@@ -13,6 +15,9 @@ use crate::strata::{CLASSES, weight_of};
 pub(super) const LONG_HALF_LIVES: u32 = 4;
 /// It is dropped if look-ups that come back after so long are rarer than this.
 const DROPPABLE_SHARE: f64 = 0.002;
+/// If blocks come back in another stratum more often than this, strata are sampled alike: where they are not, a block that moves to one
+/// that samples more passes for a new one.
+const MOVING_SHARE: f64 = 0.005;
 /// Share of a full sample that is given up at once to make room.
 const ROOM: f64 = 1.0 / 32.0;
 
@@ -27,6 +32,12 @@ impl Estimator {
     /// Lowers sampling rates until there is room for more blocks.
     #[cold]
     pub(super) fn thin_out(&mut self) {
+        if self.moved_lookups > MOVING_SHARE * self.class_lookups.iter().sum::<f64>() {
+            self.strata.sample_alike();
+            // It has counted such blocks once in every stratum.
+            self.distinct = None;
+            self.distinct_gates = [0; CLASSES];
+        }
         let room = ((self.config.samples as f64 * ROOM) as usize).max(1);
         while self.stack.len() + room > self.config.samples {
             // As many levels as should do; then the blocks that are above the thresholds go all at once.
@@ -42,7 +53,7 @@ impl Estimator {
                     break;
                 }
                 let left = 1.0 / weight_of(1);
-                if self.config.by_size {
+                if self.strata.differ() {
                     expected[most] *= left;
                 } else {
                     expected.iter_mut().for_each(|blocks| *blocks *= left);
@@ -111,6 +122,24 @@ impl Estimator {
         if all > 0.0 { told / all } else { 0.0 }
     }
 
+    /// How many look-ups were first ones: as many as there are distinct blocks, if all look-ups count and insert.
+    pub(super) fn first_lookups(&self) -> Option<Counted> {
+        let distinct = self.distinct.as_ref()?;
+        if self.uncounted_uses || self.config.first_touch == FirstTouch::Censored {
+            return None;
+        }
+        let (mut count, mut variance) = (0.0, 0.0);
+        for (class, distinct) in distinct.iter().enumerate() {
+            if self.strata.weight(class) == 1.0 {
+                count += f64::from(self.stack.class_blocks()[class]);
+            } else {
+                count += distinct.count();
+                variance += distinct.count().powi(2) * distinct.variance();
+            }
+        }
+        Some(Counted { count, variance })
+    }
+
     pub(super) fn drop_beyond_horizon(&mut self) {
         let Some(horizon) = self.config.horizon_bytes else {
             return;
@@ -128,6 +157,7 @@ impl Estimator {
         if self.aged.advance(now) {
             let left = self.aged.left_since(before);
             self.class_lookups.iter_mut().for_each(|w| *w *= left);
+            self.moved_lookups *= left;
             self.drop_and_rise();
         }
     }
