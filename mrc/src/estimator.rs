@@ -257,7 +257,7 @@ impl Estimator {
     pub fn curve_for(&mut self, shape: CacheShape, now: Duration) -> Option<MissRatioCurve> {
         self.settle(now);
         let samples = self.aged.samples();
-        let all_seen = self.aged.unseen_share() == 0.0 && self.config.half_life.is_none();
+        let all_seen = self.strata.sample_all() && self.config.half_life.is_none();
         if samples < ENOUGH_SAMPLES && !(all_seen && samples > 0.0) {
             return None;
         }

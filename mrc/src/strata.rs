@@ -139,6 +139,11 @@ impl Strata {
         &self.thresholds
     }
 
+    /// Whether every block is sampled.
+    pub(crate) fn sample_all(&self) -> bool {
+        self.levels == [0; CLASSES]
+    }
+
     /// Whether strata have rates of their own.
     pub(crate) fn differ(&self) -> bool {
         self.by_size

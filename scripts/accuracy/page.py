@@ -90,7 +90,7 @@ def speed(rows: list[dict], errors: list[dict]) -> str:
 
 PATHS = {
     "rejected": "rejected: hash of a key of 16 bytes, compared with the threshold",
-    "counted": "told, not sampled: hash, recent blocks, distinct blocks, threshold",
+    "counted": "told, not sampled: hash, recent blocks, thresholds of counting and sampling",
     "sampled": "sampled: observed, a block of the sample",
     "skewed": "every look-up of Zipf 0.99 over 1,000,000 blocks, hash included, the trace in memory",
 }

@@ -127,11 +127,15 @@ impl<'a> Watch<'a> {
             self.estimator.curve_for(shape, self.now)
         };
         let Some(curve) = curve.filter(|_| self.counted > 0) else {
+            let hint = match self.counted {
+                0 => "none of the callers and roles that were asked for; see --callers and --roles",
+                _ => {
+                    "too few of them, or too old ones, in the sample for a curve; see --samples and --half-life"
+                }
+            };
             return Err(Failure::Failed(anyhow!(
-                "{trace}: {} accesses, but {} of the callers and roles that were asked for, too few for a curve; \
-                 see --callers, --roles and --samples",
-                self.read,
-                self.counted
+                "{trace}: {} accesses, {hint}",
+                self.read
             )));
         };
         let working_set_bytes = match &self.exact {

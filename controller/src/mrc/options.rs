@@ -13,6 +13,9 @@ use super::input::TraceFormat;
 use super::plot::PlotFile;
 use crate::{Failure, duration, size};
 
+/// More samples take gigabytes, and are no better than `--exact`.
+const MOST_SAMPLES: usize = 1 << 24;
+
 /// Arguments of `weir mrc`.
 #[derive(Debug, Args)]
 pub struct MrcArgs {
@@ -98,9 +101,10 @@ pub enum HalfLife {
 impl MrcArgs {
     /// Checks what only shows when arguments are taken together.
     pub fn check(&self) -> Result<(), Failure> {
-        if self.samples == 0 {
+        if !(1..=MOST_SAMPLES).contains(&self.samples) {
             return Err(Failure::Usage(anyhow!(
-                "samples: must be one at least, such as {}",
+                "samples: {} of them; write 1 to {MOST_SAMPLES}, such as {}",
+                self.samples,
                 EstimatorConfig::SAMPLES
             )));
         }
