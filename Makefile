@@ -25,7 +25,7 @@ MEASURED ?= ../shared/data/nexmark-memory-parallelism.csv
 SEEDS ?= 3
 THREADS ?= 2
 
-.PHONY: simulate-study ds2-decisions help build jar demo test unit e2e e2e-loaded e2e-light e2e-more bench bench-e2e memcheck accuracy real-rocksdb lint dist clean nexmark nexmark-limiter bench-nexmark flink flink2 prerequisites test-prerequisites
+.PHONY: simulate-study ds2-decisions help build jar demo test unit e2e e2e-loaded e2e-light e2e-more bench bench-e2e memcheck accuracy fuzz real-rocksdb lint dist clean nexmark nexmark-limiter bench-nexmark flink flink2 prerequisites test-prerequisites
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -113,6 +113,12 @@ accuracy: ## measure the curves of `weir mrc` beside libCacheSim, write docs/acc
 	cargo build --release --locked -p weir-controller
 	cargo build --release --locked -p weir-mrc --example synthetic_trace --example hot_paths
 	python3 scripts/accuracy --weir $(TARGET)/release/weir --examples $(TARGET)/release/examples
+
+fuzz: ## feed broken traces to the readers, FUZZ_SECONDS each (60); wants `cargo install cargo-fuzz`
+	# A stable compiler with its unstable flags allowed; without a sanitizer, for there is no unsafe code in the readers.
+	cd mrc && for reader in csv oracle_general rocksdb; do \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run -s none $$reader -- -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=4096 || exit 1; \
+	done
 
 lint: ## formatting, clippy, shellcheck where installed
 	cargo fmt --all --check

@@ -8,7 +8,8 @@
 //! - **Strata by size** (optional): a few large index blocks are kept as a whole while many small data blocks are thinned out.
 //! - **Exact counts**: the sample is corrected by the exact number of look-ups (regression), on its own for those that hit and those
 //!   that missed in the real cache. Where every look-up is told, a small table of recent blocks stands in for a cache whose answers are
-//!   not known, and the number of distinct blocks corrects, too (HyperLogLog with the historic inverse probability estimate).
+//!   not known, and the number of distinct blocks corrects the byte axis and the share of first look-ups, too (HyperLogLog with the
+//!   historic inverse probability estimate).
 //! - **First look-ups** are misses in every cache ([`FirstTouch::Miss`]) or censored observations (Kaplan and Meier), bounded by the
 //!   real outcome and by the live bytes ([`Estimator::set_live_bytes`]).
 //! - **Ageing** by half-life; the sampling rate falls with the working set and rises again.
@@ -50,7 +51,8 @@
 //!   large against a shard, but which blocks share one is luck (up to three points) that the model cannot know. Pool: a first-order
 //!   chain of distances; it removes most of the difference to an ideal list, up to a few points remain at small capacities.
 //! - A capacity that holds but a few sampled blocks is uncertain, and biased upwards where sizes of small popular blocks differ by
-//!   orders of magnitude. The band says how uncertain.
+//!   orders of magnitude. The band says how uncertain. Where large blocks fill a cache within some hundred look-ups, its curve rests
+//!   on the few hottest small blocks, of which a sample draws one or none: up to four points too high were seen there.
 //! - Without [`EstimatorConfig::by_size`], a few hot blocks of hundreds of kilobytes (unpartitioned index or filter blocks) spoil the
 //!   byte axis far from the present capacity. The band says so only if one of them is in the sample.
 //! - Sizes beyond all that was watched are inferred from the tail of the distances so far (a generalised Pareto law; with live bytes,
