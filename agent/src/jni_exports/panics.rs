@@ -78,7 +78,7 @@ fn a_panic_becomes_an_exception_and_the_next_call_works() {
                 .call_method(&thrown, jni_str!("toString"), jni_sig!(() -> JString), &[])?
                 .l()?;
             let text = env.cast_local::<jni::objects::JString<'_>>(text)?;
-            Ok(text.try_to_string(env)?)
+            text.try_to_string(env)
         })
         .resolve::<ThrowRuntimeExAndDefault>();
     assert!(
