@@ -62,7 +62,8 @@ pub(crate) struct Stratum {
     pub(crate) censored_covariance: Box<[f64]>,
     /// Variance of the weight of first look-ups that count as misses everywhere.
     pub(crate) first_variance: f64,
-    /// Both kinds of weight by coarse bin and group.
+    /// By coarse bin and group, what a look-up of either kind adds to the scatter: the root of the variance that its weight has, which is
+    /// nothing for a block that was sure to be in the sample.
     pub(crate) groups: Box<[[f64; GROUPS]]>,
     pub(crate) weight: f64,
     /// Exact look-ups, where they are told.
@@ -157,7 +158,8 @@ impl Stratum {
         };
         weights[booking.bin] += weight;
         covariances[booking.bin] += covariance * square;
-        self.groups[bins::coarse_of(booking.bin)][booking.group] += weight;
+        let scatter = (booking.weight * (booking.weight - 1.0)).max(0.0).sqrt() * gain;
+        self.groups[bins::coarse_of(booking.bin)][booking.group] += scatter;
         self.weight += weight;
     }
 

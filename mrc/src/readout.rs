@@ -228,42 +228,29 @@ impl Distances {
 /// Standard errors of the ratios at the coarse edges, as the choice of sampled blocks makes them.
 fn errors(bookings: &AgedBookings, first_lookups: Option<Counted>) -> Vec<f64> {
     let lookups = bookings.raw_lookups();
-    let unseen = bookings.unseen_share();
     let (missed, others) = (&bookings.missed, &bookings.others);
     let all = bins::COARSE_COUNT;
     let mut variances = vec![0.0; all];
     if !bookings.knows_misses() {
         let responses = responses(&[missed, others], all);
-        scatter(&[missed, others], all, &responses, unseen, &mut variances);
+        scatter(&[missed, others], all, &responses, &mut variances);
     } else {
         let first = first_lookups.map(|first| missed.first_variance_left(first));
         // First look-ups are counted on their own: what remains of their error is taken from all the others that missed.
         let coarse = if first.is_some() { all - 1 } else { all };
         let responses_of_missed = responses(&[missed], coarse);
-        scatter(
-            &[missed],
-            coarse,
-            &responses_of_missed,
-            unseen,
-            &mut variances,
-        );
+        scatter(&[missed], coarse, &responses_of_missed, &mut variances);
         for (variance, response) in variances.iter_mut().zip(&responses_of_missed) {
             *variance += first.unwrap_or(0.0) * (1.0 - response).powi(2);
         }
         let responses = responses(&[others], all);
-        scatter(&[others], all, &responses, unseen, &mut variances);
+        scatter(&[others], all, &responses, &mut variances);
     }
     variances.iter().map(|v| v.sqrt() / lookups).collect()
 }
 
 /// Adds the variances of the tails of strata whose total is known, of their first coarse bins.
-fn scatter(
-    strata: &[&Stratum],
-    coarse_bins: usize,
-    responses: &[f64],
-    unseen: f64,
-    variances: &mut [f64],
-) {
+fn scatter(strata: &[&Stratum], coarse_bins: usize, responses: &[f64], variances: &mut [f64]) {
     let mut totals = [0.0; GROUPS];
     for stratum in strata {
         let groups = stratum.groups[..coarse_bins].iter();
@@ -279,7 +266,7 @@ fn scatter(
         let rest: [f64; GROUPS] = std::array::from_fn(|g| tails[g] - response * totals[g]);
         let mean = rest.iter().sum::<f64>() / GROUPS as f64;
         let squares: f64 = rest.iter().map(|r| (r - mean).powi(2)).sum();
-        variances[coarse] += unseen * squares * GROUPS as f64 / (GROUPS - 1) as f64;
+        variances[coarse] += squares * GROUPS as f64 / (GROUPS - 1) as f64;
     }
 }
 
