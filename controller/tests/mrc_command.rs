@@ -237,7 +237,7 @@ fn callers_and_roles_are_chosen() {
     let none = mrc(&["-", "--roles", "filter"], trace.as_bytes());
     assert_eq!(none.code, Some(1));
     assert!(
-        none.error.contains("see --callers, --roles"),
+        none.error.contains("see --callers and --roles"),
         "{}",
         none.error
     );
