@@ -242,17 +242,15 @@ impl Ledger {
     /// A newcomer must be able to work before the controller has seen it: if less than the minimum would be left for each of the
     /// others, those with a certain size give up the same share of it each. They get it back when there is room again.
     fn fair_parts(&self, budget: u64) -> CacheSizes {
-        let wanted: u64 = self
+        let (wanted, wanting) = self
             .shares
             .values()
-            .map(|share| share.wanted_bytes.unwrap_or(0))
-            .fold(0, u64::saturating_add);
-        let others = self
-            .shares
-            .values()
-            .filter(|share| share.wanted_bytes.is_none())
-            .count() as u64;
+            .filter_map(|share| share.wanted_bytes)
+            .fold((0_u64, 0), |(sum, caches), bytes| {
+                (sum.saturating_add(bytes), caches + 1)
+            });
         let count = self.shares.len() as u64;
+        let others = count - wanting;
         let least_for_others = (others * MIN_CACHE_BYTES).min(budget / count.max(1) * others);
         let for_wanted = wanted.min(budget - least_for_others);
         let for_each_other = (budget - for_wanted).checked_div(others).unwrap_or(0);
