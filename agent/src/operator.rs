@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use crossbeam::utils::CachePadded;
 use weir_protocol::{BlockRole, Caller, LookupCount, LookupResult};
 
-use crate::{ring, thread};
+use crate::thread;
 
 const ROLES: [BlockRole; 4] = [
     BlockRole::Data,
@@ -23,8 +23,6 @@ const RESULTS: [LookupResult; 2] = [LookupResult::Hit, LookupResult::Miss];
 /// Of so many look-ups of the task thread with the same role and result one is followed by one that is timed: reading the clock
 /// costs more than the hook. A power of two.
 const LOOKUPS_PER_TIMING: u64 = 1024;
-/// After so many losses more the threshold falls again: a quarter of what a ring holds.
-const DROPS_PER_STEP: u64 = ring::SLOTS as u64 / 4;
 
 /// Set when the collector has given up: then nobody would read the samples.
 static SAMPLING_STOPPED: AtomicBool = AtomicBool::new(false);
@@ -42,8 +40,7 @@ pub struct OperatorContext {
     gate: CachePadded<Gate>,
     /// By caller, on a line of its own each, so that callers do not disturb each other.
     counters: [CachePadded<Counters>; 4],
-    /// Samples that found their ring full, since the collector last asked; and those of the task thread among them.
-    drops: AtomicU64,
+    /// Samples of the task thread that found the ring full, since the collector last asked.
     task_drops: AtomicU64,
 }
 
@@ -73,7 +70,7 @@ impl OperatorContext {
         for counter in self.counters.iter().flat_map(|line| &line.counts) {
             counter.store(0, Ordering::Relaxed);
         }
-        self.take_drops();
+        self.task_drops.store(0, Ordering::Relaxed);
         self.begin_timing();
         self.gate.owner.store(owner_thread, Ordering::Relaxed);
         self.set_threshold(u64::MAX);
@@ -169,23 +166,14 @@ impl OperatorContext {
         }
     }
 
-    /// Notes that a sample was lost. The collector cannot keep up then, and may not get to run soon: the threshold falls to half at
-    /// once, and again as losses go on.
-    pub fn note_drop(&self, is_task: bool) {
-        if is_task {
-            self.task_drops.fetch_add(1, Ordering::Relaxed);
-        }
-        let before = self.drops.fetch_add(1, Ordering::Relaxed);
-        if before.is_multiple_of(DROPS_PER_STEP) {
-            let half = self.threshold() / 2;
-            self.gate.threshold.store(half, Ordering::Relaxed);
-        }
+    /// Notes that a sample of the task thread was lost.
+    pub fn note_task_drop(&self) {
+        self.task_drops.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Samples lost since the last call: all, and those of the task thread.
-    pub fn take_drops(&self) -> (u64, u64) {
-        let all = self.drops.swap(0, Ordering::Relaxed);
-        (all, self.task_drops.swap(0, Ordering::Relaxed))
+    /// Lost samples of the task thread since the last call.
+    pub fn take_task_drops(&self) -> u64 {
+        self.task_drops.swap(0, Ordering::Relaxed)
     }
 
     /// Look-ups of the task thread so far: those that hit, and those that missed.
@@ -302,23 +290,6 @@ mod tests {
             scope.spawn(|| assert!(!operator.is_timing_due(), "not the task thread's"));
         });
         assert!(operator.is_timing_due());
-    }
-
-    #[test]
-    fn what_the_collector_cannot_keep_up_with_is_sampled_less_at_once() {
-        let operator = OperatorContext::default();
-        operator.switch_on(1, 9);
-        operator.note_drop(true);
-        operator.note_drop(false);
-        assert_eq!(operator.threshold(), u64::MAX / 2);
-        for _ in 2..=DROPS_PER_STEP {
-            operator.note_drop(false);
-        }
-        assert_eq!(operator.threshold(), u64::MAX / 4, "it goes on");
-        assert_eq!(operator.take_drops(), (DROPS_PER_STEP + 1, 1));
-        assert_eq!(operator.take_drops(), (0, 0));
-        operator.note_drop(true);
-        assert_eq!(operator.threshold(), u64::MAX / 8);
     }
 
     #[test]

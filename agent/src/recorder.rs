@@ -184,8 +184,8 @@ fn push(operator: &OperatorContext, charge_bytes: usize, nanos: u64, sample: Sam
         ..sample
     };
     let is_taken = thread::current().is_some_and(|thread| thread.push(sample));
-    if !is_taken && sample.kind != SampleKind::TimedHit {
-        operator.note_drop(is_task);
+    if !is_taken && is_task && sample.kind != SampleKind::TimedHit {
+        operator.note_task_drop();
     }
 }
 

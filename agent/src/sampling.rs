@@ -17,12 +17,6 @@ const MISS_NANOS: (u64, u64) = (1_000, 60_000_000_000);
 /// Shortest and longest hit told apart. A long one was interrupted, or waited for a shard's lock.
 const HIT_NANOS: (u64, u64) = (10, 1_000_000_000);
 
-/// After so long without a loss twice as much is sampled again.
-const TRUST: Duration = Duration::from_secs(60);
-
-/// However slow the collector is, one look-up in a million is sampled.
-const LOWEST: u64 = u64::MAX >> 20;
-
 /// An estimator with what it must be told besides samples.
 #[derive(Debug)]
 pub struct Sampling {
@@ -34,23 +28,11 @@ pub struct Sampling {
     lost_lookups: f64,
 }
 
-/// How much of an operator's look-ups the collector can keep up with.
-#[derive(Debug, Clone, Copy)]
-struct Limit {
-    /// The sampling threshold is not above this.
-    threshold: u64,
-    /// When it was lowered or raised last.
-    changed: Duration,
-    /// What the hook was told last.
-    told: u64,
-}
-
 /// What the samples of one operator say.
 #[derive(Debug)]
 pub struct OperatorSamples {
     /// Its curve: what it would miss with a cache of its own.
     pub sampling: Sampling,
-    limit: Limit,
     /// From failed look-up to insert.
     pub miss: LatencyHistogram,
     /// Look-ups that hit, RocksDB's own function alone.
@@ -78,25 +60,6 @@ pub struct SampledCache {
     pub operators: Mutex<Vec<Arc<SampledOperator>>>,
     /// Task threads' hits and misses of operators that have left.
     departed: Mutex<(u64, u64)>,
-}
-
-// === impl Limit ===
-
-impl Limit {
-    /// After so many samples were lost, by which the threshold in the hook has fallen to `found`.
-    fn after(self, drops: u64, found: u64, now: Duration) -> Self {
-        let threshold = match drops {
-            0 if self.threshold == u64::MAX || now < self.changed + TRUST => return self,
-            0 => self.threshold.saturating_mul(2),
-            // By half at least: the hook may have been told anew just after it had lowered it. 0 would mean that sampling was given up.
-            _ => found.min(self.told / 2).min(self.threshold).max(LOWEST),
-        };
-        Self {
-            threshold,
-            changed: now,
-            ..self
-        }
-    }
 }
 
 // === impl Sampling ===
@@ -149,11 +112,6 @@ impl SampledOperator {
             context,
             samples: Mutex::new(OperatorSamples {
                 sampling: Sampling::new(config),
-                limit: Limit {
-                    threshold: u64::MAX,
-                    changed: Duration::ZERO,
-                    told: u64::MAX,
-                },
                 miss: LatencyHistogram::new(MISS_NANOS.0, MISS_NANOS.1),
                 hit: LatencyHistogram::new(HIT_NANOS.0, HIT_NANOS.1),
                 hook: LatencyHistogram::new(HIT_NANOS.0, HIT_NANOS.1),
@@ -228,22 +186,15 @@ impl SampledCache {
         let mut total = *self.departed.lock();
         let mut lost_in_all = 0.0;
         let mut wanted = Vec::with_capacity(operators.len());
-        let mut lowest_limit = u64::MAX;
         for operator in &*operators {
             let context = operator.context;
             let counts = context.task_hits_and_misses();
-            let (drops, task_drops) = context.take_drops();
-            let mut samples = operator.samples.lock();
             // Each lost sample stood for one over the sampling rate look-ups. With the threshold at 0 nothing is sampled any more.
-            let lost = match (task_drops, samples.sampling.estimator.threshold()) {
+            let lost = match (context.take_task_drops(), context.threshold()) {
                 (_, 0) => 0.0,
                 (drops, threshold) => drops as f64 * (u64::MAX as f64 / threshold as f64),
             };
-            let seen = context.threshold();
-            let limit = samples.limit.after(drops, seen, now);
-            samples.limit = limit;
-            lowest_limit = lowest_limit.min(limit.threshold);
-            samples.sampling.estimator.limit_threshold(limit.threshold);
+            let mut samples = operator.samples.lock();
             samples.sampling.settle(counts, lost, now);
             wanted.push(samples.sampling.estimator.threshold());
             total = (total.0 + counts.0, total.1 + counts.1);
@@ -251,135 +202,12 @@ impl SampledCache {
         }
         let of_whole = self.whole.as_ref().map_or(0, |whole| {
             let mut whole = whole.lock();
-            // It needs the samples of every operator alike.
-            whole.estimator.limit_threshold(lowest_limit);
             whole.settle(total, lost_in_all, now);
             whole.estimator.threshold()
         });
         // Each estimator ignores what lies above its own threshold.
         for (operator, threshold) in operators.iter().zip(wanted) {
-            let threshold = threshold.max(of_whole);
-            operator.samples.lock().limit.told = threshold;
-            operator.context.set_threshold(threshold);
+            operator.context.set_threshold(threshold.max(of_whole));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ring::Ring;
-    use weir_mrc::hash_key;
-
-    const BLOCKS: u64 = 40_000;
-    const BLOCK_BYTES: u32 = 4096;
-
-    /// A task that looks blocks up all alike, `a_round` of them between two rounds of the collector.
-    struct Task {
-        context: &'static OperatorContext,
-        cache: SampledCache,
-        operator: Arc<SampledOperator>,
-        ring: Ring,
-        now: Duration,
-        state: u64,
-        taken: u64,
-    }
-
-    impl Task {
-        fn new() -> Self {
-            let context: &'static OperatorContext = Box::leak(Box::default());
-            // The thread of nobody: the test counts by itself.
-            context.switch_on(1, 9);
-            let config = EstimatorConfig::online(Duration::from_secs(600));
-            let operator = Arc::new(SampledOperator::new(context, config));
-            let cache = SampledCache::new(None);
-            cache.operators.lock().push(operator.clone());
-            Self {
-                context,
-                cache,
-                operator,
-                ring: Ring::try_new().unwrap(),
-                now: Duration::ZERO,
-                state: 1,
-                taken: 0,
-            }
-        }
-
-        fn round(&mut self, lookups: u64, duration: Duration) {
-            for _ in 0..lookups {
-                self.state = self
-                    .state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1);
-                let hash = hash_key(&((self.state >> 33) % BLOCKS).to_be_bytes());
-                let (caller, role) = (weir_protocol::Caller::Task, BlockRole::Data);
-                self.context
-                    .count(caller, role, weir_protocol::LookupResult::Hit);
-                if hash < self.context.threshold() {
-                    let sample = Sample {
-                        hash,
-                        operator_id: 1,
-                        charge_bytes: BLOCK_BYTES,
-                        kind: SampleKind::Hit,
-                        role,
-                        is_task: true,
-                        nanos: 0,
-                    };
-                    if !self.ring.push(sample) {
-                        self.context.note_drop(true);
-                    }
-                }
-            }
-            self.now += duration;
-            let mut samples = self.operator.samples.lock();
-            self.ring.drain(|sample| {
-                self.taken += 1;
-                samples.take(&sample, self.now);
-            });
-            drop(samples);
-            self.cache.settle(self.now);
-        }
-
-        fn loss(&self) -> f64 {
-            let lost = self.ring.dropped() as f64;
-            lost / (lost + self.taken as f64)
-        }
-    }
-
-    /// 1.5 million look-ups a second, a collector that comes by every 20 ms: a ring holds a fifteenth of that.
-    #[test]
-    fn a_collector_that_comes_late_loses_few_samples_and_the_curve_stays_right() {
-        let mut task = Task::new();
-        for _ in 0..750 {
-            task.round(30_000, Duration::from_millis(20));
-        }
-        assert!(task.loss() < 0.01, "{}", task.loss());
-        let mut samples = task.operator.samples.lock();
-        let curve = samples.sampling.estimator.curve(task.now).unwrap();
-        for share in [0.25, 0.5, 0.75] {
-            let bytes = share * BLOCKS as f64 * f64::from(BLOCK_BYTES);
-            let missed = curve.miss_ratio_at(bytes as u64).value;
-            assert!(
-                (missed - (1.0 - share)).abs() < 0.03,
-                "a cache of {share} of the blocks misses {missed}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_was_lowered_rises_again() {
-        let mut task = Task::new();
-        for _ in 0..50 {
-            task.round(30_000, Duration::from_millis(20));
-        }
-        let lowered = task.context.threshold();
-        for _ in 0..600 {
-            task.round(1000, Duration::from_secs(1));
-        }
-        assert!(
-            task.context.threshold() > lowered,
-            "{} of {lowered}",
-            task.context.threshold()
-        );
     }
 }

@@ -36,8 +36,6 @@ pub struct Estimator {
     strata: Strata,
     /// Thresholds before the last rise, until everything older than the rise has left the stack.
     before_rise: Option<SamplingThresholds>,
-    /// No threshold rises above this.
-    most: u64,
     /// Distinct blocks by stratum.
     distinct: Option<Box<[DistinctCounter; CLASSES]>>,
     /// Whether a block was first used by a look-up that is no part of the curve.
@@ -78,7 +76,6 @@ impl Estimator {
             stack: BlockStack::new(config.samples),
             strata: Strata::new(config.by_size),
             before_rise: None,
-            most: u64::MAX,
             distinct: counts.then(|| Box::new(DISTINCT_BITS.map(DistinctCounter::new))),
             uncounted_uses: false,
             distinct_gates: if counts {
@@ -113,15 +110,6 @@ impl Estimator {
     #[must_use]
     pub fn threshold(&self) -> u64 {
         self.strata.thresholds().ceiling()
-    }
-
-    /// Keeps every threshold at or below `limit`, where whoever observes cannot keep up with more: the sample is smaller then, and no
-    /// more biased. A higher limit lets the thresholds rise again by themselves.
-    pub fn limit_threshold(&mut self, limit: u64) {
-        self.most = limit;
-        if self.thin_to_limit() {
-            self.pack();
-        }
     }
 
     /// Takes in any look-up, where every one is told: counts it, and observes it if it is sampled. No other count need be told.

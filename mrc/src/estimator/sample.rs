@@ -177,24 +177,11 @@ impl Estimator {
             // To three quarters full, if the new blocks are like the old ones; if they are more, the thresholds fall back.
             let before = *self.strata.thresholds();
             let factor = self.config.samples as f64 * 0.75 / blocks.max(1) as f64;
-            let may_rise = self.strata.rise(factor);
-            self.thin_to_limit();
-            if may_rise && self.strata.thresholds() != &before {
+            if self.strata.rise(factor) {
                 self.stack.mark();
                 self.before_rise = Some(before);
             }
         }
-    }
-
-    /// Thins every stratum out that samples more than may be sampled; true if one was.
-    pub(super) fn thin_to_limit(&mut self) -> bool {
-        let mut changed = false;
-        for class in 0..CLASSES {
-            while self.strata.thresholds().limit(class) > self.most && self.strata.thin(class) {
-                changed = true;
-            }
-        }
-        changed
     }
 
     /// Drops old blocks, if look-ups hardly ever come back to blocks so old.
@@ -221,46 +208,4 @@ impl Estimator {
 fn trust(weight: f64, blocks: f64, distinct: &DistinctCounter) -> f64 {
     let drawn = (1.0 - 1.0 / weight) / blocks;
     drawn / (drawn + distinct.variance())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Access, EstimatorConfig, Outcome};
-
-    #[test]
-    fn a_limit_holds_the_thresholds_down_until_it_is_lifted() {
-        const LIMIT: u64 = u64::MAX / 4;
-        let half_life = Duration::from_secs(60);
-        let mut estimator = Estimator::new(EstimatorConfig {
-            samples: 1_000,
-            ..EstimatorConfig::online(half_life)
-        });
-        let mut now = Duration::ZERO;
-        let mut ten_half_lives = |estimator: &mut Estimator| {
-            for _ in 0..10 {
-                now += half_life;
-                for block in 0..500_u64 {
-                    let access = Access {
-                        hash: block.wrapping_mul(0x9e37_79b9_7f4a_7c15),
-                        charge_bytes: 4096,
-                        outcome: Outcome::Hit,
-                        inserts: true,
-                        counted: true,
-                        high_priority: false,
-                    };
-                    estimator.observe(&access, 0, now);
-                }
-            }
-            estimator.threshold()
-        };
-        assert_eq!(ten_half_lives(&mut estimator), u64::MAX);
-        estimator.limit_threshold(LIMIT);
-        // An eighth of the sample is left, which would be a reason to sample more.
-        let limited = ten_half_lives(&mut estimator);
-        assert!(limited <= LIMIT && limited > LIMIT / 2, "{limited}");
-        assert_eq!(estimator.stack.len() / 20, 500 / 4 / 20);
-        estimator.limit_threshold(u64::MAX);
-        assert!(ten_half_lives(&mut estimator) > LIMIT);
-    }
 }
