@@ -2,6 +2,7 @@
 //! against those that the curves predicted at the start.
 
 mod measure;
+mod patient;
 mod plan;
 mod plot;
 mod point;

@@ -14,6 +14,9 @@ use stand::{Agent, Fault, lines, weir};
 use tempfile::{TempDir, tempdir};
 use weir_protocol::{MemoryMode, RefusalKind};
 
+/// So many reports are read before anything is changed.
+const FOUND: u32 = 5;
+
 struct Sweep {
     directory: TempDir,
     plan: PathBuf,
@@ -235,4 +238,38 @@ async fn an_agent_that_declines_or_lies_ends_the_sweep() {
         assert_eq!(code, Some(1), "{error}");
         assert!(error.contains(expected), "{error}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moment_without_an_answer_does_not_end_a_sweep_and_a_longer_one_does() {
+    // The first reports find the caches; then sizes are set and read back, looked at and counted.
+    for unreadable in [FOUND..FOUND + 2, FOUND + 3..FOUND + 5] {
+        let agent = Agent::start().await;
+        agent.state.lock().unreadable = unreadable.clone();
+        let sweep = Sweep::of(&agent, "[\"8 MiB\"]", "");
+        let (code, _, error) = sweep.run(&[]);
+        assert_eq!(code, Some(0), "{error}");
+        assert!(error.contains("asking again"), "{error}");
+        assert_eq!(lines(&sweep.results(), "point").len(), 1);
+        assert!(agent.state.lock().asked > unreadable.end);
+        assert_eq!(agent.capacities_mib(), [32, 32]);
+    }
+    let agent = Agent::start().await;
+    agent.state.lock().unreadable = FOUND + 3..FOUND + 7;
+    let sweep = Sweep::of(&agent, "[\"8 MiB\"]", "");
+    let (code, out, error) = sweep.run(&[]);
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains("is this really an agent?"), "{error}");
+    assert!(out.contains("no size has been measured"), "{out}");
+    assert_eq!(agent.capacities_mib(), [32, 32], "put back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_pinned_for_a_moment_do_not_count() {
+    let agent = Agent::start().await;
+    agent.state.lock().pinned_at_first = 32 << 20;
+    let sweep = Sweep::of(&agent, "[\"32 MiB\"]", "");
+    let (code, out, error) = sweep.run(&["--dry-run"]);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(out.contains("Join[1] at 32.0 MiB: 50.00 %"), "{out}");
 }

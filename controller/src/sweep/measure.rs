@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use weir_protocol::{CacheId, Report};
 use weir_scaling::{JobState, Measured, VertexState};
 
+use super::patient;
 use super::plan::SweepPlan;
 use super::point::{OperatorPoint, Point};
 use super::subject::{Operator, Subject};
@@ -152,7 +153,7 @@ impl<'a> Meter<'a> {
     async fn look(&self, bytes: u64) -> anyhow::Result<Looks> {
         let mut looks = Looks::new();
         for url in &self.plan.agents {
-            let report: Report = self.client.report(url).await?;
+            let report: Report = patient::report(self.client, url).await?;
             self.subject.still(url, &report, bytes)?;
             for cache in &report.caches {
                 let (hits, misses) = cache.task_hits_and_misses();

@@ -11,6 +11,9 @@ const UNKNOWN: &str = "-";
 /// For people.
 #[must_use]
 pub fn table(points: &[Point]) -> String {
+    if points.is_empty() {
+        return "no size has been measured\n".to_owned();
+    }
     let mut table = new_table(&[
         "operator",
         "size",

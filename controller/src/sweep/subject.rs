@@ -1,6 +1,7 @@
 //! The caches that are swept: found, checked, predicted, resized and put back.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{anyhow, bail, ensure};
 use weir_protocol::{
@@ -8,6 +9,7 @@ use weir_protocol::{
 };
 use weir_scaling::Bytes;
 
+use super::patient;
 use super::plan::SweepPlan;
 use super::point::FoundSize;
 use crate::agent_client::{AgentClient, AgentError};
@@ -56,7 +58,7 @@ impl Subject {
                 report.agent.mode != MemoryMode::Observe,
                 "agent {url} is in mode observe, in which no size may be changed; start the TaskManager with weir.memory.mode: per-operator (or shared), or read the curve itself: `weir advise --agent {url}`"
             );
-            start.push((url.clone(), report));
+            start.push((url.clone(), with_usual_pins(client, url, report).await?));
         }
         let subject = Self {
             start,
@@ -241,6 +243,35 @@ impl Subject {
     }
 }
 
+/// The report, with the median of several looks for what each cache has pinned: a block is pinned for the moment of its look-up too, and an index
+/// block can have the size of a small cache.
+async fn with_usual_pins(
+    client: &AgentClient,
+    url: &str,
+    mut report: Report,
+) -> anyhow::Result<Report> {
+    const MORE_LOOKS: usize = 4;
+    const PAUSE: Duration = Duration::from_millis(200);
+    let mut pins: BTreeMap<CacheId, Vec<u64>> = BTreeMap::new();
+    let mut note = |report: &Report| {
+        for cache in &report.caches {
+            pins.entry(cache.id).or_default().push(cache.pinned_bytes);
+        }
+    };
+    note(&report);
+    for _ in 0..MORE_LOOKS {
+        tokio::time::sleep(PAUSE).await;
+        note(&patient::report(client, url).await?);
+    }
+    for cache in &mut report.caches {
+        if let Some(looks) = pins.get_mut(&cache.id) {
+            looks.sort_unstable();
+            cache.pinned_bytes = looks[looks.len() / 2];
+        }
+    }
+    Ok(report)
+}
+
 /// Puts sizes back, where the caches still exist; which could not be is told.
 pub async fn put_back(client: &AgentClient, found: &[FoundSize]) -> anyhow::Result<()> {
     let mut by_agent: BTreeMap<&str, Vec<&FoundSize>> = BTreeMap::new();
@@ -262,7 +293,7 @@ pub async fn put_back(client: &AgentClient, found: &[FoundSize]) -> anyhow::Resu
 }
 
 async fn put_back_at(client: &AgentClient, url: &str, sizes: &[&FoundSize]) -> anyhow::Result<()> {
-    let report = client.report(url).await?;
+    let report = patient::report(client, url).await?;
     let there: Vec<(CacheId, u64)> = sizes
         .iter()
         .filter(|size| size.pid == report.agent.pid)
@@ -274,7 +305,7 @@ async fn put_back_at(client: &AgentClient, url: &str, sizes: &[&FoundSize]) -> a
     set(client, url, there).await
 }
 
-/// Sends sizes, all of them at once; a write that came between is taken note of and the sizes sent again.
+/// Sends sizes, all of them at once; where a write came between, or no answer, they are sent again.
 async fn set(client: &AgentClient, url: &str, sizes: Vec<(CacheId, u64)>) -> anyhow::Result<()> {
     const TRIES: usize = 5;
     if sizes.is_empty() {
@@ -284,16 +315,16 @@ async fn set(client: &AgentClient, url: &str, sizes: Vec<(CacheId, u64)>) -> any
         .into_iter()
         .map(|(id, capacity_bytes)| CacheCapacity { id, capacity_bytes })
         .collect();
-    for _ in 0..TRIES {
+    for tries in 1..=TRIES {
         let allocation = Allocation {
-            generation: client.report(url).await?.generation + 1,
+            generation: patient::report(client, url).await?.generation + 1,
             caches: caches.clone(),
             write_buffers: Vec::new(),
         };
         match client.allocate(url, &allocation).await {
             Ok(_) => {
                 // What counts is what the agent reads back.
-                let report = client.report(url).await?;
+                let report = patient::report(client, url).await?;
                 for asked in &caches {
                     let now = report.caches.iter().find(|c| c.id == asked.id);
                     ensure!(
@@ -309,6 +340,10 @@ async fn set(client: &AgentClient, url: &str, sizes: Vec<(CacheId, u64)>) -> any
             }
             Err(AgentError::Refused { refusal, .. })
                 if refusal.kind == RefusalKind::StaleGeneration => {}
+            // It may have arrived: sent again with the next generation it does no harm.
+            Err(error @ AgentError::Unreachable { .. }) if tries < TRIES => {
+                tracing::warn!("{error}; sending the sizes again");
+            }
             Err(error) => return Err(error.into()),
         }
     }

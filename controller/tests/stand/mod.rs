@@ -5,6 +5,7 @@ pub mod flink;
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -43,6 +44,12 @@ pub struct Agent {
 pub struct AgentState {
     pub report: Report,
     pub fault: Fault,
+    /// How often a report was asked for.
+    pub asked: u32,
+    /// Bytes that every cache has pinned in the first report alone.
+    pub pinned_at_first: u64,
+    /// Numbers of the reports, from 0, in place of which garbage comes.
+    pub unreadable: Range<u32>,
     pub received: Vec<Allocation>,
 }
 
@@ -101,6 +108,9 @@ impl Agent {
         let state = Arc::new(Mutex::new(AgentState {
             report,
             fault: Fault::None,
+            asked: 0,
+            pinned_at_first: 0,
+            unreadable: 0..0,
             received: Vec::new(),
         }));
         // An address that was just given up may take a moment to be free.
@@ -152,7 +162,9 @@ impl Agent {
 
 async fn answer_report(State(state): State<Arc<Mutex<AgentState>>>) -> Response {
     let mut state = state.lock();
-    if state.fault == Fault::Garbage {
+    let number = state.asked;
+    state.asked += 1;
+    if state.fault == Fault::Garbage || state.unreadable.contains(&number) {
         return (StatusCode::OK, "<html>a router's login page</html>").into_response();
     }
     state.report.uptime_ms += 1_000;
@@ -161,7 +173,13 @@ async fn answer_report(State(state): State<Arc<Mutex<AgentState>>>) -> Response 
         cache.lookups[0].count += 600;
         cache.lookups[1].count += 400;
     }
-    Json(state.report.clone()).into_response()
+    let mut report = state.report.clone();
+    if number == 0 {
+        for cache in &mut report.caches {
+            cache.pinned_bytes += state.pinned_at_first;
+        }
+    }
+    Json(report).into_response()
 }
 
 async fn answer_allocation(
