@@ -93,6 +93,8 @@ async fn sizes_are_measured_against_the_curve_and_put_back() {
         (one["error"].as_f64().unwrap() + 0.475).abs() < 1e-9,
         "{one}"
     );
+    // The stand-in's curve stays as it was.
+    assert_eq!(one["curve_after"], one["predicted"], "{one}");
     assert!(one["records_per_second"].as_f64().unwrap() > 0.0, "{one}");
     assert_eq!(agent.capacities_mib(), [32, 32], "put back");
     let asked: Vec<u64> = {

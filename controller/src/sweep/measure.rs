@@ -15,7 +15,7 @@ use crate::clock::now_ms;
 use crate::counters::CounterLog;
 use crate::flink::FlinkClient;
 
-/// Hits, misses, usage and capacity of every cache.
+/// Hits, misses, usage, capacity and the curve's word of every cache.
 type Looks = BTreeMap<(String, CacheId), Look>;
 
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,8 @@ struct Look {
     misses: u64,
     usage_bytes: u64,
     capacity_bytes: u64,
+    /// Miss ratio that the curve gives for this capacity.
+    curve_says: Option<f64>,
 }
 
 /// Measures sizes of one subject.
@@ -95,6 +97,7 @@ impl<'a> Meter<'a> {
                 high: prediction.high,
                 hits,
                 misses,
+                curve_after: curve_after(&before, &after, caches),
                 records_per_second: records(vertices, |v| v.name == operator.task_name),
                 source_records_per_second: records(vertices, |v| v.source.is_some()),
             }
@@ -162,6 +165,7 @@ impl<'a> Meter<'a> {
                     misses,
                     usage_bytes: cache.usage_bytes,
                     capacity_bytes: cache.capacity_bytes,
+                    curve_says: self.subject.curve_says(url, cache),
                 };
                 looks.insert((url.clone(), cache.id), look);
             }
@@ -207,6 +211,20 @@ fn difference<'a>(
             misses + after.misses.saturating_sub(before.misses),
         )
     })
+}
+
+/// What the curves say at the end of a window, caches weighed by their look-ups in it; `None` without look-ups, or where a curve is missing.
+fn curve_after(before: &Looks, after: &Looks, caches: &[(String, CacheId)]) -> Option<f64> {
+    let (mut sum, mut weights) = (0.0, 0.0);
+    for id in caches {
+        let (hits, misses) = difference(before, after, std::iter::once(id));
+        let weight = (hits + misses) as f64;
+        if weight > 0.0 {
+            sum += weight * after.get(id)?.curve_says?;
+            weights += weight;
+        }
+    }
+    (weights > 0.0).then(|| sum / weights)
 }
 
 /// Records per second that the selected vertices read; `None` where one is not known, or none is selected.

@@ -65,6 +65,8 @@ fn picture<B: DrawingBackend>(
             (FONT, 20),
         )
         .margin(16)
+        // Room for half of the last label.
+        .margin_right(40)
         .x_label_area_size(48)
         .y_label_area_size(64)
         .build_cartesian_2d(axis, 0.0..(highest * 1.1).min(1.0))?;

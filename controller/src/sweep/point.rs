@@ -76,6 +76,9 @@ pub struct OperatorPoint {
     pub hits: u64,
     /// Exact misses.
     pub misses: u64,
+    /// Miss ratio that the curves gave for this size at the end of the window: far from `predicted` where the job's work has changed meanwhile.
+    #[serde(default)]
+    pub curve_after: Option<f64>,
     /// Records per second that its task read, where Flink says.
     #[serde(default)]
     pub records_per_second: Option<f64>,

@@ -21,6 +21,7 @@ pub fn table(points: &[Point]) -> String {
         "band",
         "measured",
         "off by",
+        "curve after",
         "look-ups",
         "records/s",
         "source/s",
@@ -40,6 +41,7 @@ pub fn table(points: &[Point]) -> String {
             format!("{:.2} - {:.2} %", one.low * 100.0, one.high * 100.0),
             points_of(one.measured(), false),
             points_of(one.error(), true),
+            points_of(one.curve_after, false),
             (one.hits + one.misses).to_string(),
             rate(one.records_per_second),
             rate(one.source_records_per_second),
@@ -50,7 +52,7 @@ pub fn table(points: &[Point]) -> String {
         .filter_map(|(_, one)| one.error())
         .map(f64::abs)
         .collect();
-    let mut text = render(table, 1..9);
+    let mut text = render(table, 1..10);
     if !errors.is_empty() {
         let mean = errors.iter().sum::<f64>() / errors.len() as f64;
         let most = errors.iter().copied().fold(0.0, f64::max);
@@ -67,12 +69,12 @@ pub fn table(points: &[Point]) -> String {
 #[must_use]
 pub fn csv(points: &[Point]) -> String {
     let mut text = String::from(
-        "operator,job_id,bytes,predicted,low,high,measured,hits,misses,records_per_second,source_records_per_second,settled,window_seconds\n",
+        "operator,job_id,bytes,predicted,low,high,measured,hits,misses,records_per_second,source_records_per_second,settled,window_seconds,curve_after\n",
     );
     for (point, one) in rows(points) {
         let number = |n: Option<f64>| n.map(|n| n.to_string()).unwrap_or_default();
         text.push_str(&format!(
-            "\"{}\",{},{},{},{},{},{},{},{},{},{},{},{}\n",
+            "\"{}\",{},{},{},{},{},{},{},{},{},{},{},{},{}\n",
             one.operator.replace('"', "\"\""),
             one.job_id,
             point.bytes,
@@ -85,7 +87,8 @@ pub fn csv(points: &[Point]) -> String {
             number(one.records_per_second),
             number(one.source_records_per_second),
             point.settled,
-            point.window_seconds
+            point.window_seconds,
+            number(one.curve_after)
         ));
     }
     text

@@ -187,6 +187,15 @@ impl Subject {
         }
     }
 
+    /// Miss ratio that a cache's present curve gives for its present size, with what it had pinned at the start.
+    #[must_use]
+    pub fn curve_says(&self, url: &str, cache: &CacheReport) -> Option<f64> {
+        let start = self.chosen().find(|(of, c)| *of == url && c.id == cache.id);
+        let pinned_bytes = start.map_or(cache.pinned_bytes, |(_, c)| c.pinned_bytes);
+        let room = cache.capacity_bytes.saturating_sub(pinned_bytes);
+        Some(cache.curve.as_ref()?.miss_ratio_at(room).value)
+    }
+
     /// The sizes that were found.
     #[must_use]
     pub fn found(&self) -> Vec<FoundSize> {
