@@ -1,9 +1,9 @@
 //! The caches that are swept: found, checked, predicted, resized and put back.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use anyhow::{anyhow, bail, ensure};
+use weir_mrc::MissRatioCurve;
 use weir_protocol::{
     Allocation, CacheCapacity, CacheId, CacheReport, HookState, MemoryMode, RefusalKind, Report,
 };
@@ -40,6 +40,8 @@ pub struct Prediction {
 #[derive(Debug)]
 pub struct Subject {
     start: Vec<(String, Report)>,
+    /// Bytes pinned in each cache at one look after the other.
+    pins: BTreeMap<(String, CacheId), Vec<u64>>,
     operators: Vec<String>,
 }
 
@@ -58,10 +60,11 @@ impl Subject {
                 report.agent.mode != MemoryMode::Observe,
                 "agent {url} is in mode observe, in which no size may be changed; start the TaskManager with weir.memory.mode: per-operator (or shared), or read the curve itself: `weir advise --agent {url}`"
             );
-            start.push((url.clone(), with_usual_pins(client, url, report).await?));
+            start.push((url.clone(), report));
         }
-        let subject = Self {
+        let mut subject = Self {
             start,
+            pins: BTreeMap::new(),
             operators: plan.operators.clone(),
         };
         if subject.chosen().next().is_none() {
@@ -89,7 +92,55 @@ impl Subject {
             );
         }
         subject.within_budget(plan)?;
+        subject.watch_pins(client, plan).await?;
         Ok(subject)
+    }
+
+    /// Looks for a while at what is pinned. A compaction pins the index blocks of its files, and these can be as large as a small cache: what one
+    /// look finds says nothing of the next.
+    async fn watch_pins(&mut self, client: &AgentClient, plan: &SweepPlan) -> anyhow::Result<()> {
+        const LOOKS: u32 = 10;
+        eprintln!(
+            "looking for {:.0} s at what is pinned",
+            plan.settle.as_secs_f64()
+        );
+        for look in 0..LOOKS {
+            for (url, start) in &self.start {
+                // The first has just been taken.
+                let newer = match look {
+                    0 => None,
+                    _ => Some(patient::report(client, url).await?),
+                };
+                for cache in &newer.as_ref().unwrap_or(start).caches {
+                    let looks = self.pins.entry((url.clone(), cache.id)).or_default();
+                    looks.push(cache.pinned_bytes);
+                }
+            }
+            if look + 1 < LOOKS {
+                tokio::time::sleep(plan.settle / LOOKS).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a curve says of a cache of this size, on average over what was pinned at one look after the other. Pinned blocks take room but are
+    /// not looked up.
+    fn on_average(&self, url: &str, id: CacheId, curve: &MissRatioCurve, bytes: u64) -> Prediction {
+        let pins = self.pins.get(&(url.to_owned(), id));
+        let pins = pins.map_or(&[0][..], Vec::as_slice);
+        let share = 1.0 / pins.len() as f64;
+        let mut mean = Prediction {
+            value: 0.0,
+            low: 0.0,
+            high: 0.0,
+        };
+        for pinned_bytes in pins {
+            let ratio = curve.miss_ratio_at(bytes.saturating_sub(*pinned_bytes));
+            mean.value += share * ratio.value;
+            mean.low += share * ratio.low;
+            mean.high += share * ratio.high;
+        }
+        mean
     }
 
     fn is_chosen(&self, cache: &CacheReport) -> bool {
@@ -165,7 +216,7 @@ impl Subject {
     #[must_use]
     pub fn predict(&self, operator: &Operator, bytes: u64) -> Prediction {
         let (mut value, mut low, mut high, mut weights) = (0.0, 0.0, 0.0, 0.0);
-        for (_, cache) in self.chosen() {
+        for (url, cache) in self.chosen() {
             let is_its = cache.operator.operator_name == operator.name
                 && cache.operator.job_id == operator.job_id;
             let Some(curve) = cache.curve.as_ref().filter(|_| is_its) else {
@@ -173,8 +224,7 @@ impl Subject {
             };
             let (hits, misses) = cache.task_hits_and_misses();
             let weight = (hits + misses).max(1) as f64;
-            // Pinned blocks take room but are not looked up.
-            let ratio = curve.miss_ratio_at(bytes.saturating_sub(cache.pinned_bytes));
+            let ratio = self.on_average(url, cache.id, curve, bytes);
             value += weight * ratio.value;
             low += weight * ratio.low;
             high += weight * ratio.high;
@@ -187,13 +237,12 @@ impl Subject {
         }
     }
 
-    /// Miss ratio that a cache's present curve gives for its present size, with what it had pinned at the start.
+    /// Miss ratio that a cache's present curve gives for its present size, with what was pinned at the start.
     #[must_use]
     pub fn curve_says(&self, url: &str, cache: &CacheReport) -> Option<f64> {
-        let start = self.chosen().find(|(of, c)| *of == url && c.id == cache.id);
-        let pinned_bytes = start.map_or(cache.pinned_bytes, |(_, c)| c.pinned_bytes);
-        let room = cache.capacity_bytes.saturating_sub(pinned_bytes);
-        Some(cache.curve.as_ref()?.miss_ratio_at(room).value)
+        let curve = cache.curve.as_ref()?;
+        let says = self.on_average(url, cache.id, curve, cache.capacity_bytes);
+        Some(says.value)
     }
 
     /// The sizes that were found.
@@ -250,35 +299,6 @@ impl Subject {
         }
         Ok(())
     }
-}
-
-/// The report, with the median of several looks for what each cache has pinned: a block is pinned for the moment of its look-up too, and an index
-/// block can have the size of a small cache.
-async fn with_usual_pins(
-    client: &AgentClient,
-    url: &str,
-    mut report: Report,
-) -> anyhow::Result<Report> {
-    const MORE_LOOKS: usize = 4;
-    const PAUSE: Duration = Duration::from_millis(200);
-    let mut pins: BTreeMap<CacheId, Vec<u64>> = BTreeMap::new();
-    let mut note = |report: &Report| {
-        for cache in &report.caches {
-            pins.entry(cache.id).or_default().push(cache.pinned_bytes);
-        }
-    };
-    note(&report);
-    for _ in 0..MORE_LOOKS {
-        tokio::time::sleep(PAUSE).await;
-        note(&patient::report(client, url).await?);
-    }
-    for cache in &mut report.caches {
-        if let Some(looks) = pins.get_mut(&cache.id) {
-            looks.sort_unstable();
-            cache.pinned_bytes = looks[looks.len() / 2];
-        }
-    }
-    Ok(report)
 }
 
 /// Puts sizes back, where the caches still exist; which could not be is told.
