@@ -275,3 +275,14 @@ async fn blocks_pinned_for_a_tenth_of_the_time_count_for_a_tenth() {
     assert_eq!(code, Some(0), "{error}");
     assert!(out.contains("Join[1] at 32.0 MiB: 55.00 %"), "{out}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_stands_still_does_not_settle() {
+    let agent = Agent::start().await;
+    agent.state.lock().stands_still = true;
+    let sweep = Sweep::of(&agent, "[\"8 MiB\"]", "settle-at-most = \"100ms\"\n");
+    let (code, out, error) = sweep.run(&[]);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(error.contains("no look-ups"), "{error}");
+    assert!(out.contains("not settled"), "{out}");
+}

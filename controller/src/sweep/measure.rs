@@ -129,7 +129,8 @@ impl<'a> Meter<'a> {
             let now = self.look(bytes).await?;
             let all = self.operators.values().flatten();
             let (hits, misses) = difference(&before, &now, all);
-            let ratio = misses as f64 / (hits + misses).max(1) as f64;
+            let lookups = hits + misses;
+            let ratio = (lookups > 0).then(|| misses as f64 / lookups as f64);
             let is_full = now.iter().all(|(id, look)| {
                 let capacity = look.capacity_bytes as f64;
                 let grown = look
@@ -139,16 +140,20 @@ impl<'a> Meter<'a> {
                     || grown as f64 <= self.plan.steady * capacity
             });
             say(&format!(
-                "settling for {:.0} s: {:.2} % misses{}",
+                "settling for {:.0} s: {}{}",
                 began.elapsed().as_secs_f64(),
-                ratio * 100.0,
+                ratio.map_or("no look-ups".to_owned(), |r| format!(
+                    "{:.2} % misses",
+                    r * 100.0
+                )),
                 if is_full { "" } else { ", still filling" }
             ));
-            let is_steady = ratio_before.is_some_and(|b| (b - ratio).abs() <= self.plan.steady);
-            if is_full && is_steady {
+            // A job that stands still is not steady.
+            let change = ratio_before.zip(ratio).map(|(b, now)| (b - now).abs());
+            if is_full && change.is_some_and(|c| c <= self.plan.steady) {
                 return Ok(true);
             }
-            (before, ratio_before) = (now, Some(ratio));
+            (before, ratio_before) = (now, ratio);
         }
     }
 

@@ -46,6 +46,8 @@ pub struct AgentState {
     pub fault: Fault,
     /// How often a report was asked for.
     pub asked: u32,
+    /// Nothing is looked up any more.
+    pub stands_still: bool,
     /// Bytes that every cache has pinned in the first report alone.
     pub pinned_at_first: u64,
     /// Numbers of the reports, from 0, in place of which garbage comes.
@@ -109,6 +111,7 @@ impl Agent {
             report,
             fault: Fault::None,
             asked: 0,
+            stands_still: false,
             pinned_at_first: 0,
             unreadable: 0..0,
             received: Vec::new(),
@@ -168,10 +171,13 @@ async fn answer_report(State(state): State<Arc<Mutex<AgentState>>>) -> Response 
         return (StatusCode::OK, "<html>a router's login page</html>").into_response();
     }
     state.report.uptime_ms += 1_000;
+    let stands_still = state.stands_still;
     for cache in &mut state.report.caches {
         cache.age_ms += 1_000;
-        cache.lookups[0].count += 600;
-        cache.lookups[1].count += 400;
+        if !stands_still {
+            cache.lookups[0].count += 600;
+            cache.lookups[1].count += 400;
+        }
     }
     let mut report = state.report.clone();
     if number == 0 {
