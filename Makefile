@@ -14,7 +14,7 @@ NEXMARK_JAR := nexmark-src/target/nexmark-flink-$(VERSION).jar
 # Quiet but for warnings, failures and the summaries of the tests.
 MVN := mvn --batch-mode --no-transfer-progress
 # End-to-end tests that put little load on the machine run beside those whose jobs are kept busy and measured; a new one counts as busy.
-E2E_LIGHT := configurations documentation fail_open install plain_flink workflows wrong_jar
+E2E_LIGHT := configurations documentation fail_open install plain_flink profiles workflows wrong_jar
 E2E_LOADED := $(filter-out $(E2E_LIGHT),$(basename $(notdir $(wildcard tests/tests/*.rs))))
 # Seconds the demo runs once the job is up.
 export DEMO_SECONDS ?= 180
