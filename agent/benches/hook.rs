@@ -3,8 +3,8 @@
 //! The same calls go to a cache without and to one with a hook, in turns of some microseconds, in one process; the medians are
 //! printed. `rejected` is the path nearly every look-up takes: counted, hashed, not sampled. Each build has a process of its own.
 //!
-//! `hook VERSION count plain|hooked hit|miss N` makes N calls and nothing else, to count instructions under
-//! `valgrind --tool=callgrind`.
+//! `hook VERSION count plain|hooked hit|miss N` makes N calls, to count instructions under
+//! `valgrind --tool=callgrind --toggle-collect='*count_hits*' --toggle-collect='*count_misses*'`.
 #![allow(unsafe_code, reason = "calls C++ functions through their vtable")]
 #![allow(missing_docs, reason = "a benchmark")]
 #![allow(clippy::unwrap_used, reason = "in a benchmark a panic is the verdict")]
@@ -19,6 +19,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use blocks::Target;
+use weir_mrc::{Access, Outcome, hash_key};
 
 /// Which build this process is about.
 fn rocksdb() -> &'static str {
@@ -27,14 +28,18 @@ fn rocksdb() -> &'static str {
 }
 
 const MODE: &str = "per-operator";
+const SAMPLES: usize = 8192;
 
 const CALLS_A_TURN: u32 = 500;
 const TURNS: usize = 4_000;
+/// Other blocks seen before: of small ones a few in a thousand are sampled then.
+const BLOCKS_BEFORE: u64 = 4_000_000;
 
 const KEY: &[u8; 16] = b"\x80\xfc\x03\xed\xc1\xf0\x04\xfe\x89\xb7\x42\xd6\x83\x0b\x01\x02";
 const OTHER_KEY: &[u8; 16] = b"\x80\xfc\x03\xed\xc1\xf0\x04\xfe\x89\xb7\x42\xd6\x83\x0b\x01\x03";
 
-/// A cache without a hook, and one whose every look-up is rejected.
+/// A cache without a hook, and one whose look-ups of [`KEY`] and [`OTHER_KEY`] are rejected, as most small blocks are once many have
+/// been seen; large ones are still sampled, all of them.
 fn targets() -> (Target, Target) {
     let (agent, _turn) = lab::agent();
     let plain = Target::new(lab::Cache::new(1 << 20));
@@ -45,11 +50,28 @@ fn targets() -> (Target, Target) {
         target.insert(KEY, 4096);
     }
     let caches = agent.caches.lock();
-    let operators = caches.entries[&id].operators.values();
-    let contexts: Vec<_> = operators.map(|operator| operator.sampled.context).collect();
+    let operator = caches.entries[&id].operators.values().next().unwrap();
+    let (sampled, context) = (operator.sampled.clone(), operator.sampled.context);
     drop(caches);
-    // The collector would set the threshold anew every few milliseconds.
-    weir_agent::operator::stop_sampling(contexts.into_iter());
+    for block in 0..BLOCKS_BEFORE {
+        let access = Access {
+            hash: hash_key(&block.to_le_bytes()),
+            charge_bytes: 4096,
+            outcome: Outcome::Miss,
+            inserts: true,
+            counted: true,
+            high_priority: false,
+        };
+        let mut samples = sampled.samples.lock();
+        let sampling = &mut samples.sampling;
+        sampling.estimator.observe(&access, 0, Duration::ZERO);
+    }
+    // The collector tells the hook.
+    let is_rejected = |key: &[u8; 16]| hash_key(key) >= context.small_limit();
+    while !is_rejected(KEY) || !is_rejected(OTHER_KEY) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(context.ceiling(), u64::MAX);
     (plain, hooked)
 }
 
@@ -59,6 +81,16 @@ fn hit(target: &Target) {
 
 fn miss(target: &Target) {
     black_box(target.lookup(OTHER_KEY));
+}
+
+#[inline(never)]
+fn count_hits(target: &Target, calls: u32) {
+    (0..calls).for_each(|_| hit(target));
+}
+
+#[inline(never)]
+fn count_misses(target: &Target, calls: u32) {
+    (0..calls).for_each(|_| miss(target));
 }
 
 fn turn(call: impl Fn()) -> Duration {
@@ -95,11 +127,10 @@ fn main() {
         [_, "count", which, what, calls] => {
             let (plain, hooked) = targets();
             let target = if which == "plain" { &plain } else { &hooked };
-            for _ in 0..calls.parse::<u32>().unwrap() {
-                match what {
-                    "hit" => hit(target),
-                    _ => miss(target),
-                }
+            let calls = calls.parse().unwrap();
+            match what {
+                "hit" => count_hits(target, calls),
+                _ => count_misses(target, calls),
             }
         }
         ["6.20.3" | "8.10.0"] => {

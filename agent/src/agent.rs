@@ -265,7 +265,7 @@ fn cache_report(
     };
     if let Some(whole) = &entry.sampled.whole {
         {
-            // Let go before an operator's samples are locked below: the collector locks those first.
+            // Let go before an operator's samples are locked below.
             let mut whole = whole.lock();
             report.curve = whole.estimator.curve_for(entry.shape, uptime);
             report.curve_samples = whole.estimator.samples();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use thiserror::Error;
-use weir_mrc::{CacheShape, EstimatorConfig};
+use weir_mrc::{CacheShape, EstimatorConfig, SamplingThresholds};
 use weir_protocol::{
     Allocation, AppliedAllocation, AppliedCapacity, CacheId, ContainerMemory, LookupCount,
     MemoryMode, OperatorSubtask, Refusal, RefusalKind, WriteCounts,
@@ -246,7 +246,8 @@ impl Caches {
         if whole.is_some() {
             // What belongs to no operator is counted. No thread is its task thread, and it is not sampled.
             hooked.context().own().switch_on(id, 0);
-            hooked.context().own().set_threshold(0);
+            let own = hooked.context().own();
+            own.set_thresholds(&SamplingThresholds::NONE);
         }
         let capacity_bytes = cache.usage().capacity_bytes;
         let entry = CacheEntry {

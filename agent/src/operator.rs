@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam::utils::CachePadded;
+use weir_mrc::SamplingThresholds;
 use weir_protocol::{BlockRole, Caller, LookupCount, LookupResult};
 
 use crate::thread;
@@ -30,7 +31,7 @@ static SAMPLING_STOPPED: AtomicBool = AtomicBool::new(false);
 /// Ends sampling of all operators, present and future, for the rest of the process; exact counts go on.
 pub fn stop_sampling<'a>(operators: impl Iterator<Item = &'a OperatorContext>) {
     SAMPLING_STOPPED.store(true, Ordering::Relaxed);
-    operators.for_each(|operator| operator.set_threshold(0));
+    operators.for_each(|operator| operator.set_thresholds(&SamplingThresholds::NONE));
 }
 
 /// One operator subtask behind one cache.
@@ -40,8 +41,8 @@ pub struct OperatorContext {
     gate: CachePadded<Gate>,
     /// By caller, on a line of its own each, so that callers do not disturb each other.
     counters: [CachePadded<Counters>; 4],
-    /// Samples of the task thread that found the ring full, since the collector last asked.
-    task_drops: AtomicU64,
+    /// What the samples of the task thread stood for that found the ring full, since the collector last asked.
+    lost_lookups: AtomicU64,
 }
 
 /// What one kind of caller did, by role and result: one line of the cache.
@@ -56,8 +57,12 @@ struct Gate {
     id: AtomicU32,
     /// [`thread::pointer`] of the operator's task thread; 0: it has none.
     owner: AtomicUsize,
-    /// An access is sampled iff its hash is below.
-    threshold: AtomicU64,
+    /// By stratum: an access is sampled iff its hash is below.
+    limits: [AtomicU64; SamplingThresholds::STRATA],
+    /// The highest of them.
+    ceiling: AtomicU64,
+    /// Whether a data block was seen that is not small.
+    has_large_data: AtomicBool,
     /// Whether the next look-up of the task thread is to be timed. Here, where every look-up reads anyway.
     is_timing_due: AtomicBool,
 }
@@ -70,19 +75,20 @@ impl OperatorContext {
         for counter in self.counters.iter().flat_map(|line| &line.counts) {
             counter.store(0, Ordering::Relaxed);
         }
-        self.task_drops.store(0, Ordering::Relaxed);
+        self.lost_lookups.store(0, Ordering::Relaxed);
         self.begin_timing();
+        self.gate.has_large_data.store(false, Ordering::Relaxed);
         self.gate.owner.store(owner_thread, Ordering::Relaxed);
-        self.set_threshold(u64::MAX);
+        self.set_thresholds(&SamplingThresholds::ALL);
         // Release: whoever sees the id sees the counters cleared.
         self.gate.id.store(id, Ordering::Release);
     }
 
     /// Stops recording. The hook stays where it is and passes everything on.
     pub fn switch_off(&self) {
-        // Without a task thread and a threshold a look-up takes the path that asks for the id.
+        // Without a task thread and thresholds a look-up takes the path that asks for the id.
         self.gate.owner.store(0, Ordering::Relaxed);
-        self.set_threshold(0);
+        self.set_thresholds(&SamplingThresholds::NONE);
         self.gate.id.store(0, Ordering::Release);
     }
 
@@ -108,17 +114,57 @@ impl OperatorContext {
         }
     }
 
-    /// An access is sampled iff its hash is below this.
+    /// Of small blocks, see [`SamplingThresholds::SMALL_BYTES`], those are sampled whose hash is below this.
     #[inline]
-    pub fn threshold(&self) -> u64 {
-        self.gate.threshold.load(Ordering::Relaxed)
+    pub fn small_limit(&self) -> u64 {
+        self.gate.limits[0].load(Ordering::Relaxed)
     }
 
-    /// Sets the sampling threshold, unless sampling was stopped.
-    pub fn set_threshold(&self, threshold: u64) {
+    /// No block whose hash is not below this is sampled, whatever its size.
+    #[inline]
+    pub fn ceiling(&self) -> u64 {
+        self.gate.ceiling.load(Ordering::Relaxed)
+    }
+
+    /// No missing block of this role whose hash is not below this is sampled, as far as is known.
+    #[inline]
+    pub fn miss_ceiling(&self, role: BlockRole) -> u64 {
+        let is_small = role == BlockRole::Data && !self.gate.has_large_data.load(Ordering::Relaxed);
+        if is_small {
+            self.small_limit()
+        } else {
+            self.ceiling()
+        }
+    }
+
+    /// Notes a sampled block.
+    pub fn note_block(&self, role: BlockRole, charge_bytes: usize) {
+        if role == BlockRole::Data && charge_bytes as u64 >= SamplingThresholds::SMALL_BYTES {
+            self.gate.has_large_data.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Hashes below this are sampled among blocks of this size.
+    #[inline]
+    pub fn limit(&self, charge_bytes: usize) -> u64 {
+        let stratum = SamplingThresholds::stratum_of(charge_bytes as u64);
+        self.gate.limits[stratum].load(Ordering::Relaxed)
+    }
+
+    /// Sets what is sampled, unless sampling was stopped.
+    pub fn set_thresholds(&self, thresholds: &SamplingThresholds) {
         let is_stopped = SAMPLING_STOPPED.load(Ordering::Relaxed);
-        let threshold = if is_stopped { 0 } else { threshold };
-        self.gate.threshold.store(threshold, Ordering::Relaxed);
+        let thresholds = if is_stopped {
+            &SamplingThresholds::NONE
+        } else {
+            thresholds
+        };
+        for (limit, new) in self.gate.limits.iter().zip(thresholds.limits()) {
+            limit.store(new, Ordering::Relaxed);
+        }
+        self.gate
+            .ceiling
+            .store(thresholds.ceiling(), Ordering::Relaxed);
     }
 
     /// Whether this look-up is to be timed: every so often, and on the task thread.
@@ -166,14 +212,17 @@ impl OperatorContext {
         }
     }
 
-    /// Notes that a sample of the task thread was lost.
-    pub fn note_task_drop(&self) {
-        self.task_drops.fetch_add(1, Ordering::Relaxed);
+    /// Notes that a sample of the task thread was lost, of a block of this size.
+    pub fn note_loss(&self, charge_bytes: usize) {
+        // It stood for one over the sampling rate look-ups. Sixteenths, because rates near 1 are common.
+        if let Some(sixteenths) = u64::MAX.checked_div(self.limit(charge_bytes) / 16) {
+            self.lost_lookups.fetch_add(sixteenths, Ordering::Relaxed);
+        }
     }
 
-    /// Lost samples of the task thread since the last call.
-    pub fn take_task_drops(&self) -> u64 {
-        self.task_drops.swap(0, Ordering::Relaxed)
+    /// What the lost samples of the task thread stood for since the last call.
+    pub fn take_lost_lookups(&self) -> f64 {
+        self.lost_lookups.swap(0, Ordering::Relaxed) as f64 / 16.0
     }
 
     /// Look-ups of the task thread so far: those that hit, and those that missed.
@@ -298,8 +347,11 @@ mod tests {
         operator.switch_on(1, thread::pointer());
         operator.switch_off();
         let key = b"a block's key 16";
-        crate::recorder::looked_up(operator, key, BlockRole::Data, true, || 4096);
+        for (is_small, charge_bytes) in [(true, 4096), (false, 1 << 20)] {
+            let role = BlockRole::Data;
+            crate::recorder::looked_up(operator, key, role, true, || is_small, || charge_bytes);
+        }
         assert!(operator.lookups().is_empty());
-        assert_eq!(operator.threshold(), 0);
+        assert_eq!(operator.ceiling(), 0);
     }
 }

@@ -10,13 +10,15 @@ use crate::operator::OperatorContext;
 use crate::sample::{Sample, SampleKind};
 use crate::thread::{self, CurrentThread, PendingMiss};
 
-/// After a look-up of a block whose kind is known. `charge_bytes` is asked for only if it hit and is sampled.
+/// After a look-up of a block whose kind is known. Of a hit it is asked whether the block is small, see
+/// [`weir_mrc::SamplingThresholds::SMALL_BYTES`] (in doubt it is not), and only if it may be sampled what it takes.
 #[inline(always)]
 pub fn looked_up(
     operator: &'static OperatorContext,
     key: &[u8],
     role: BlockRole,
     is_hit: bool,
+    is_small: impl FnOnce() -> bool,
     charge_bytes: impl FnOnce() -> usize,
 ) {
     let result = if is_hit {
@@ -26,19 +28,20 @@ pub fn looked_up(
     };
     operator.count_mine(role, result);
     let hash = hash_key(key);
-    if hash < operator.threshold() {
-        if is_hit {
-            sampled_hit(operator, hash, role, charge_bytes());
-        } else {
-            sampled_miss(operator, hash);
+    if is_hit {
+        if hash < operator.small_limit() || !is_small() {
+            hit_to_sample(operator, hash, role, charge_bytes());
         }
+    } else if hash < operator.miss_ceiling(role) {
+        // Its insert tells how large the block is.
+        miss_to_sample(operator, hash);
     }
 }
 
 #[cold]
-fn sampled_hit(operator: &OperatorContext, hash: u64, role: BlockRole, charge_bytes: usize) {
+fn hit_to_sample(operator: &OperatorContext, hash: u64, role: BlockRole, charge_bytes: usize) {
     let id = operator.id();
-    if id != 0 {
+    if id != 0 && hash < operator.limit(charge_bytes) {
         push(
             operator,
             charge_bytes,
@@ -49,7 +52,7 @@ fn sampled_hit(operator: &OperatorContext, hash: u64, role: BlockRole, charge_by
 }
 
 #[cold]
-fn sampled_miss(operator: &'static OperatorContext, hash: u64) {
+fn miss_to_sample(operator: &'static OperatorContext, hash: u64) {
     let id = operator.id();
     if id != 0 {
         wait_for_insert(operator, id, hash, true);
@@ -74,12 +77,13 @@ fn wait_for_insert(operator: &'static OperatorContext, id: u32, hash: u64, is_co
         return;
     };
     settle_orphan(thread);
-    let is_sampled = is_counted || hash < operator.threshold();
+    // The same share of misses is timed whatever their size, so that the times are those of a typical miss.
+    let is_timed = hash < operator.small_limit();
     thread.set_pending(PendingMiss {
         operator,
         operator_id: id,
         hash,
-        started_nanos: if is_sampled { started_nanos() } else { 0 },
+        started_nanos: if is_timed { started_nanos() } else { 0 },
         is_counted,
     });
 }
@@ -134,8 +138,12 @@ fn settle_orphan(thread: CurrentThread) {
 
 #[cold]
 fn settle_orphan_of(thread: CurrentThread) {
-    if let Some(miss) = thread.take_pending() {
-        settle(miss, BlockRole::Other, || 0, SampleKind::MissNotInserted);
+    if let Some(miss) = thread.take_pending()
+        && count(&miss, BlockRole::Other)
+        && miss.started_nanos != 0
+    {
+        // Of unknown size: it counts as a small one, and these are timed if they are sampled.
+        push_miss(&miss, BlockRole::Other, 0, SampleKind::MissNotInserted);
     }
 }
 
@@ -145,21 +153,35 @@ fn settle(
     charge_bytes: impl FnOnce() -> usize,
     kind: SampleKind,
 ) {
+    if count(&miss, role) {
+        let charge_bytes = charge_bytes();
+        if miss.hash < miss.operator.limit(charge_bytes) {
+            push_miss(&miss, role, charge_bytes, kind);
+        }
+    }
+}
+
+/// Counts a miss whose role was not known before. False if the operator has gone; another may have its place.
+#[inline]
+fn count(miss: &PendingMiss, role: BlockRole) -> bool {
     let operator = miss.operator;
     if operator.id() != miss.operator_id {
-        return; // the operator has gone, and another may have its place
+        return false;
     }
     if !miss.is_counted {
         operator.count(operator.caller(), role, LookupResult::Miss);
     }
-    if miss.started_nanos != 0 {
-        let nanos = match kind {
-            SampleKind::MissInserted => monotonic_nanos().saturating_sub(miss.started_nanos),
-            _ => 0,
-        };
-        let sample = sample(miss.operator_id, miss.hash, kind, role);
-        push(operator, charge_bytes(), nanos, sample);
-    }
+    true
+}
+
+#[cold]
+fn push_miss(miss: &PendingMiss, role: BlockRole, charge_bytes: usize, kind: SampleKind) {
+    let nanos = match (kind, miss.started_nanos) {
+        (SampleKind::MissInserted, 1..) => monotonic_nanos().saturating_sub(miss.started_nanos),
+        _ => 0,
+    };
+    let sample = sample(miss.operator_id, miss.hash, kind, role);
+    push(miss.operator, charge_bytes, nanos, sample);
 }
 
 fn sample(operator_id: u32, hash: u64, kind: SampleKind, role: BlockRole) -> Sample {
@@ -176,6 +198,7 @@ fn sample(operator_id: u32, hash: u64, kind: SampleKind, role: BlockRole) -> Sam
 
 /// Completes a sample and hands it to the collector.
 fn push(operator: &OperatorContext, charge_bytes: usize, nanos: u64, sample: Sample) {
+    operator.note_block(sample.role, charge_bytes);
     let is_task = operator.is_task_thread();
     let sample = Sample {
         charge_bytes: u32::try_from(charge_bytes).unwrap_or(u32::MAX),
@@ -185,7 +208,7 @@ fn push(operator: &OperatorContext, charge_bytes: usize, nanos: u64, sample: Sam
     };
     let is_taken = thread::current().is_some_and(|thread| thread.push(sample));
     if !is_taken && is_task && sample.kind != SampleKind::TimedHit {
-        operator.note_task_drop();
+        operator.note_loss(charge_bytes);
     }
 }
 

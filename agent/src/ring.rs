@@ -8,6 +8,19 @@ use crate::sample::Sample;
 
 /// Slots per ring. 2,048 samples of 24 bytes are 48 KiB a thread, and last 10 ms at 200,000 sampled look-ups a second.
 pub const SLOTS: usize = 2048;
+/// Filled this far, the collector is called: the rest lasts until it comes.
+const WAKE_AT: usize = SLOTS / 4;
+
+/// What came of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pushed {
+    /// It waits for the collector.
+    Waits,
+    /// So it does, and the collector had better come soon.
+    WaitsAndFills,
+    /// The ring was full.
+    Dropped,
+}
 
 /// Samples on their way from one thread to the collector.
 ///
@@ -43,14 +56,15 @@ impl Ring {
         })
     }
 
-    /// Appends a sample; false if the ring was full. Only the owning thread may call this.
-    pub fn push(&self, sample: Sample) -> bool {
+    /// Appends a sample, unless the ring is full. Only the owning thread may call this.
+    pub fn push(&self, sample: Sample) -> Pushed {
         let head = self.head.load(Ordering::Relaxed);
         // Acquire: the collector must be done with a slot before it is written again.
         let tail = self.tail.load(Ordering::Acquire);
-        if head.wrapping_sub(tail) as usize >= SLOTS {
+        let waiting = head.wrapping_sub(tail) as usize;
+        if waiting >= SLOTS {
             self.dropped.fetch_add(1, Ordering::Relaxed);
-            return false;
+            return Pushed::Dropped;
         }
         let slot = &self.slots[head as usize % SLOTS];
         for (cell, word) in slot.iter().zip(sample.to_words()) {
@@ -58,7 +72,10 @@ impl Ring {
         }
         // Release: the words above are visible to whoever sees the new head.
         self.head.store(head.wrapping_add(1), Ordering::Release);
-        true
+        match waiting {
+            WAKE_AT => Pushed::WaitsAndFills,
+            _ => Pushed::Waits,
+        }
     }
 
     /// Hands every waiting sample to `take`. Only the collector may call this.
@@ -101,13 +118,22 @@ mod tests {
     fn a_full_ring_drops_and_counts_and_keeps_the_oldest() {
         let ring = Ring::try_new().unwrap();
         for n in 0..SLOTS as u64 + 5 {
-            assert_eq!(ring.push(sample(n)), n < SLOTS as u64);
+            let pushed = match n as usize {
+                WAKE_AT => Pushed::WaitsAndFills,
+                SLOTS.. => Pushed::Dropped,
+                _ => Pushed::Waits,
+            };
+            assert_eq!(ring.push(sample(n)), pushed);
         }
         assert_eq!(ring.dropped(), 5);
         let mut seen = Vec::new();
         ring.drain(|s| seen.push(s.hash));
         assert_eq!(seen, (0..SLOTS as u64).collect::<Vec<_>>());
-        assert!(ring.push(sample(7)), "a drained ring takes samples again");
+        assert_eq!(
+            ring.push(sample(7)),
+            Pushed::Waits,
+            "a drained ring takes samples again"
+        );
     }
 
     #[test]
@@ -123,10 +149,9 @@ mod tests {
             std::thread::spawn(move || {
                 let mut sent = 0_u64;
                 while sent < 200_000 {
-                    if ring.push(sample(sent)) {
-                        sent += 1;
-                    } else {
-                        std::thread::yield_now();
+                    match ring.push(sample(sent)) {
+                        Pushed::Dropped => std::thread::yield_now(),
+                        _ => sent += 1,
                     }
                 }
             })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use weir_mrc::{Access, Estimator, EstimatorConfig, Outcome};
+use weir_mrc::{Access, Estimator, EstimatorConfig, Outcome, SamplingThresholds};
 use weir_protocol::BlockRole;
 
 use crate::frocksdb::CacheUsage;
@@ -53,8 +53,7 @@ pub struct SampledOperator {
 /// One cache, as the collector sees it.
 #[derive(Debug)]
 pub struct SampledCache {
-    /// The curve of all operators together; `None` where there is but one. Locked last: whoever holds it locks no operator's
-    /// samples, because the collector takes a sample in for the operator first, and with that lock held for the whole.
+    /// The curve of all operators together; `None` where there is but one. Nobody holds it and an operator's samples at once.
     pub whole: Option<Mutex<Sampling>>,
     /// Operators behind it.
     pub operators: Mutex<Vec<Arc<SampledOperator>>>,
@@ -118,11 +117,16 @@ impl SampledOperator {
             }),
         }
     }
+
+    /// Takes samples in.
+    pub fn take(&self, samples: &[Sample], now: Duration) {
+        let mut into = self.samples.lock();
+        samples.iter().for_each(|sample| into.take(sample, now));
+    }
 }
 
 impl OperatorSamples {
-    /// Takes one sample in.
-    pub fn take(&mut self, sample: &Sample, now: Duration) {
+    fn take(&mut self, sample: &Sample, now: Duration) {
         let nanos = u64::from(sample.nanos);
         if sample.kind == SampleKind::TimedHit {
             self.hit.record(nanos);
@@ -149,10 +153,11 @@ impl SampledCache {
         }
     }
 
-    /// Takes a sample in for the whole.
-    pub fn take(&self, sample: &Sample, now: Duration) {
+    /// Takes samples in for the whole.
+    pub fn take(&self, samples: &[Sample], now: Duration) {
         if let Some(whole) = &self.whole {
-            whole.lock().take(sample, now);
+            let mut whole = whole.lock();
+            samples.iter().for_each(|sample| whole.take(sample, now));
         }
     }
 
@@ -180,34 +185,35 @@ impl SampledCache {
         }
     }
 
-    /// Tells the estimators how many look-ups there were in all, and the hook what to sample next.
+    /// Tells the estimators how many look-ups there were in all.
     pub fn settle(&self, now: Duration) {
-        let operators = self.operators.lock();
         let mut total = *self.departed.lock();
         let mut lost_in_all = 0.0;
-        let mut wanted = Vec::with_capacity(operators.len());
-        for operator in &*operators {
-            let context = operator.context;
-            let counts = context.task_hits_and_misses();
-            // Each lost sample stood for one over the sampling rate look-ups. With the threshold at 0 nothing is sampled any more.
-            let lost = match (context.take_task_drops(), context.threshold()) {
-                (_, 0) => 0.0,
-                (drops, threshold) => drops as f64 * (u64::MAX as f64 / threshold as f64),
-            };
+        for operator in &*self.operators.lock() {
+            let counts = operator.context.task_hits_and_misses();
+            let lost = operator.context.take_lost_lookups();
             let mut samples = operator.samples.lock();
             samples.sampling.settle(counts, lost, now);
-            wanted.push(samples.sampling.estimator.threshold());
             total = (total.0 + counts.0, total.1 + counts.1);
             lost_in_all += lost;
         }
-        let of_whole = self.whole.as_ref().map_or(0, |whole| {
-            let mut whole = whole.lock();
-            whole.settle(total, lost_in_all, now);
-            whole.estimator.threshold()
-        });
-        // Each estimator ignores what lies above its own threshold.
-        for (operator, threshold) in operators.iter().zip(wanted) {
-            operator.context.set_threshold(threshold.max(of_whole));
+        if let Some(whole) = &self.whole {
+            whole.lock().settle(total, lost_in_all, now);
+        }
+    }
+
+    /// Tells the hook what to sample next.
+    pub fn tell_hook(&self) {
+        let of_whole = self
+            .whole
+            .as_ref()
+            .map_or(SamplingThresholds::NONE, |whole| {
+                *whole.lock().estimator.thresholds()
+            });
+        for operator in &*self.operators.lock() {
+            let own = *operator.samples.lock().sampling.estimator.thresholds();
+            // Each estimator ignores what lies above its own thresholds.
+            operator.context.set_thresholds(&own.or(&of_whole));
         }
     }
 }

@@ -17,8 +17,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crossbeam::utils::CachePadded;
 use weir_protocol::Caller;
 
+use crate::collector;
 use crate::operator::OperatorContext;
-use crate::ring::Ring;
+use crate::ring::{Pushed, Ring};
 use crate::sample::Sample;
 
 /// Threads told apart at once. A TaskManager has a task thread per subtask and RocksDB a handful of its own; what threads
@@ -45,7 +46,7 @@ pub struct PendingMiss {
     pub operator_id: u32,
     /// Hash of the key.
     pub hash: u64,
-    /// Monotonic nanoseconds of the failure; 0 if the access is not sampled.
+    /// Monotonic nanoseconds of the failure; 0 if it is not timed.
     pub started_nanos: u64,
     /// Whether it has been counted already; if not, its insert tells the role it counts for.
     pub is_counted: bool,
@@ -216,13 +217,15 @@ impl CurrentThread {
 
     /// Hands a sample to the collector; false if it was lost.
     pub fn push(self, sample: Sample) -> bool {
-        match self.slot.ring.get_or_init(Ring::try_new) {
-            Some(ring) => ring.push(sample),
-            None => {
-                LOST_WITHOUT_RING.fetch_add(1, Ordering::Relaxed);
-                false
-            }
+        let Some(ring) = self.slot.ring.get_or_init(Ring::try_new) else {
+            LOST_WITHOUT_RING.fetch_add(1, Ordering::Relaxed);
+            return false;
+        };
+        let pushed = ring.push(sample);
+        if pushed == Pushed::WaitsAndFills {
+            collector::wake();
         }
+        pushed != Pushed::Dropped
     }
 }
 

@@ -9,6 +9,7 @@ use weir_agent::agent::{Agent, LogLevel};
 use weir_agent::collector;
 use weir_agent::operator::OperatorContext;
 use weir_agent::settings::Settings;
+use weir_mrc::SamplingThresholds;
 use weir_protocol::{BlockRole, Caller, LookupResult};
 
 #[test]
@@ -23,14 +24,13 @@ fn a_collector_that_keeps_failing_gives_up_sampling_and_nothing_else() {
     );
     let present = OperatorContext::default();
     present.switch_on(1, 1);
-    assert_eq!(present.threshold(), u64::MAX);
+    assert_eq!(present.ceiling(), u64::MAX);
 
     let mut rounds = 0;
     collector::repeat(&agent, || {
         rounds += 1;
         // It recovers from one failure.
         assert_eq!(rounds, 2, "injected");
-        7
     });
     assert_eq!(rounds, 4, "three failures, and one round between them");
     assert_eq!(agent.counts.panics_caught.load(Ordering::Relaxed), 3);
@@ -43,8 +43,8 @@ fn a_collector_that_keeps_failing_gives_up_sampling_and_nothing_else() {
     let future = OperatorContext::default();
     future.switch_on(2, 1);
     for context in [&present, &future] {
-        context.set_threshold(u64::MAX); // as a report would, with what its estimator says
-        assert_eq!(context.threshold(), 0);
+        context.set_thresholds(&SamplingThresholds::ALL); // as a collector would, with what its estimator says
+        assert_eq!(context.ceiling(), 0);
         context.count(Caller::Task, BlockRole::Data, LookupResult::Hit);
         assert_eq!(context.task_hits_and_misses(), (1, 0));
     }

@@ -52,7 +52,7 @@ impl EstimatorConfig {
         }
     }
 
-    /// For a live cache that only passes look-ups below [`crate::Estimator::threshold`]: first look-ups are censored, all age.
+    /// For a live cache that only passes look-ups below [`crate::Estimator::thresholds`]: first look-ups are censored, all age.
     #[must_use]
     pub fn online(half_life: Duration) -> Self {
         Self {
@@ -60,7 +60,7 @@ impl EstimatorConfig {
             half_life: Some(half_life),
             horizon_bytes: None,
             first_touch: FirstTouch::Censored,
-            by_size: false,
+            by_size: true,
             sees_all: false,
         }
     }

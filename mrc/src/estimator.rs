@@ -46,6 +46,10 @@ pub struct Estimator {
     class_lookups: [f64; CLASSES],
     /// Aged look-ups of blocks that came back in another stratum.
     moved_lookups: f64,
+    /// Share of the sample that was given up when room was last made in it.
+    last_room: f64,
+    /// Sampled look-ups since.
+    observed_since_room: usize,
     /// What tells near look-ups from far ones, where every one is told.
     recent: Option<RecentBlocks>,
     /// Whether the real cache's answers are told.
@@ -85,6 +89,8 @@ impl Estimator {
             },
             class_lookups: [0.0; CLASSES],
             moved_lookups: 0.0,
+            last_room: 0.0,
+            observed_since_room: 0,
             recent: config.sees_all.then(RecentBlocks::new),
             knows_outcomes: false,
             calibration: Calibration::new(config.samples),
@@ -194,6 +200,7 @@ impl Estimator {
             }
             return;
         }
+        self.observed_since_room += 1;
         self.knows_outcomes |= access.counted && access.outcome != Outcome::Unknown;
         self.calibration.note_capacity(capacity_bytes);
         if access.inserts && access.outcome == Outcome::Miss {

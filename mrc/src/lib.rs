@@ -19,8 +19,9 @@
 //! Time and outcome come from the caller; there is no clock, no thread, no randomness, no I/O in here, and no allocation after
 //! [`Estimator::new`] except by what reads the estimator, such as [`Estimator::curve`].
 //!
-//! Offline, every look-up goes through [`Estimator::look_up`]. On a live cache, [`Estimator::threshold`] rejects most of them at the
-//! price of a hash and a comparison, and the rest goes through [`Estimator::observe`]:
+//! Offline, every look-up goes through [`Estimator::look_up`]. On a live cache, [`Estimator::threshold`], or with
+//! [`EstimatorConfig::by_size`] [`Estimator::thresholds`], rejects most of them at the price of a hash and a comparison, and the rest
+//! goes through [`Estimator::observe`]:
 //!
 //! ```
 //! use std::time::Duration;

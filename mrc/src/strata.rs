@@ -95,6 +95,40 @@ fn limit_of(level: u16) -> u64 {
 // === impl SamplingThresholds ===
 
 impl SamplingThresholds {
+    /// Every block is sampled.
+    pub const ALL: Self = Self {
+        limits: [u64::MAX; CLASSES],
+    };
+    /// No block is.
+    pub const NONE: Self = Self {
+        limits: [0; CLASSES],
+    };
+    /// How many strata there are.
+    pub const STRATA: usize = CLASSES;
+    /// Blocks below this size are in the first stratum, number 0.
+    pub const SMALL_BYTES: u64 = 1 << FIRST_BOUND_BITS;
+
+    /// The stratum of a block of this size.
+    #[inline]
+    #[must_use]
+    pub fn stratum_of(charge_bytes: u64) -> usize {
+        class_of(charge_bytes)
+    }
+
+    /// By stratum: hashes below are sampled.
+    #[must_use]
+    pub fn limits(&self) -> [u64; Self::STRATA] {
+        self.limits
+    }
+
+    /// Samples what either does.
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        Self {
+            limits: std::array::from_fn(|class| self.limits[class].max(other.limits[class])),
+        }
+    }
+
     /// No block with a hash from here on is sampled, whatever its size.
     #[inline]
     #[must_use]
@@ -129,9 +163,7 @@ impl Strata {
             by_size,
             levels: [0; CLASSES],
             weights: [1.0; CLASSES],
-            thresholds: SamplingThresholds {
-                limits: [u64::MAX; CLASSES],
-            },
+            thresholds: SamplingThresholds::ALL,
         }
     }
 

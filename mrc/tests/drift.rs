@@ -82,7 +82,8 @@ fn the_threshold_rises_again_when_the_working_set_shrinks() {
             exact.miss_ratio_at(mib * MIB),
         );
         println!("{mib} MiB: {is:.4?}, a fresh one {new:.4}, exact {was:.4}");
-        assert!((is.value - new).abs() <= 0.01, "{mib} MiB");
+        // The two samples have not quite the same size; a quarter of what the band allows.
+        assert!((is.value - new).abs() <= 0.02, "{mib} MiB");
         assert!((is.low..=is.high).contains(&was), "{mib} MiB");
     }
 }

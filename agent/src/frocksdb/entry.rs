@@ -6,6 +6,7 @@
 
 use std::ffi::c_void;
 
+use weir_mrc::SamplingThresholds;
 use weir_protocol::BlockRole;
 
 use super::call::ItemHelper;
@@ -25,6 +26,9 @@ struct LruHandle {
     refs: u32,
     flags: u8,
 }
+
+/// More than an entry takes itself: its key has some 20 bytes.
+const ENTRY_BYTES: u64 = 256;
 
 /// 6.x: bit of `flags` that says: inserted with high priority.
 const IS_HIGH_PRIORITY: u8 = 1 << 1;
@@ -80,6 +84,13 @@ impl<'a> Entry<'a> {
     #[must_use]
     pub fn helper(self) -> *const ItemHelper {
         self.0.deleter_or_helper as *const ItemHelper
+    }
+
+    /// Whether the block is certain to be a small one, see [`SamplingThresholds::SMALL_BYTES`].
+    #[inline]
+    #[must_use]
+    pub fn is_small(self) -> bool {
+        (self.0.charge as u64) < SamplingThresholds::SMALL_BYTES - ENTRY_BYTES
     }
 
     /// 6.x: what the cache charges for it: the block plus the entry itself, as the allocator rounded it.

@@ -110,9 +110,9 @@ unsafe fn record(
     }
     // SAFETY: the caller is about to receive this reference.
     let entry = unsafe { Entry::at(handle) };
-    recorder::looked_up(operator, key, role_of(entry.kind()), true, move || {
-        entry.charge_with_entry()
-    });
+    let role = role_of(entry.kind());
+    let charge = move || entry.charge_with_entry();
+    recorder::looked_up(operator, key, role, true, move || entry.is_small(), charge);
     true
 }
 

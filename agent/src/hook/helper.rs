@@ -120,12 +120,14 @@ unsafe fn record(
     let Some(role) = role else {
         return false;
     };
-    recorder::looked_up(operator, key, role, !handle.is_null(), move || {
-        // SAFETY: it hit, and the caller is about to receive this reference.
-        let entry = unsafe { Entry::at(handle) };
-        entry.total_charge()
+    // SAFETY: asked for only if it hit; the caller is about to receive this reference.
+    let entry = move || unsafe { Entry::at(handle) };
+    let is_hit = !handle.is_null();
+    let is_small = move || entry().is_small();
+    recorder::looked_up(operator, key, role, is_hit, is_small, move || {
+        entry().total_charge()
     });
-    !handle.is_null()
+    is_hit
 }
 
 /// Stands in for `Cache::Insert`.

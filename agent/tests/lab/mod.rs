@@ -55,6 +55,7 @@ pub fn agent() -> (Arc<Agent>, MutexGuard<'static, ()>) {
             ("mode", crate::MODE.to_owned()),
             ("budget-bytes", BUDGET.to_string()),
             ("half-life-ms", "20000".to_owned()),
+            ("samples", crate::SAMPLES.to_string()),
         ]
         .map(|(key, value)| (key.to_owned(), value));
         let log = |level, message: &str| eprintln!("{level:?}: {message}");

@@ -20,6 +20,8 @@ const DROPPABLE_SHARE: f64 = 0.002;
 const MOVING_SHARE: f64 = 0.005;
 /// Share of a full sample that is given up at once to make room.
 const ROOM: f64 = 1.0 / 32.0;
+/// So much is given up at most where new blocks come in a rush on a live cache: making room takes time in which samples are lost.
+const MOST_ROOM: f64 = 1.0 / 4.0;
 
 impl Estimator {
     #[inline]
@@ -38,7 +40,7 @@ impl Estimator {
             self.distinct = None;
             self.distinct_gates = [0; CLASSES];
         }
-        let room = ((self.config.samples as f64 * ROOM) as usize).max(1);
+        let room = ((self.config.samples as f64 * self.room()) as usize).max(1);
         while self.stack.len() + room > self.config.samples {
             // As many levels as should do; then the blocks that are above the thresholds go all at once.
             let mut expected = self.stack.class_blocks().map(f64::from);
@@ -61,6 +63,18 @@ impl Estimator {
             }
             self.pack();
         }
+    }
+
+    /// Share of the sample that is given up this time: more and more on a live cache while new blocks come in a rush.
+    fn room(&mut self) -> f64 {
+        let since_last = std::mem::take(&mut self.observed_since_room);
+        let is_rush = since_last < self.config.samples / 2 && !self.config.sees_all;
+        self.last_room = if is_rush {
+            (self.last_room * 2.0).clamp(ROOM, MOST_ROOM)
+        } else {
+            ROOM
+        };
+        self.last_room
     }
 
     /// The stratum with the most sampled blocks for its share of look-ups and of bytes: a stratum deserves a share of the sample
