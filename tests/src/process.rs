@@ -91,17 +91,20 @@ impl Process {
 
     /// Processor time it has used so far, user's and system's.
     pub fn cpu_time(&self) -> Result<Duration> {
-        // Linux counts in hundredths of a second on every platform that Weir knows, whatever the kernel's own tick.
-        const HUNDREDTH: Duration = Duration::from_millis(10);
-        let path = format!("/proc/{}/stat", self.pid());
-        let stat = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-        // The name, in brackets, may hold anything; user's and system's time are the 12th and 13th field behind it.
-        let fields = stat.rsplit(')').next().unwrap_or_default();
-        let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u32>);
-        match (ticks.next(), ticks.next()) {
-            (Some(Ok(user)), Some(Ok(system))) => Ok(HUNDREDTH * (user + system)),
-            _ => bail!("{path} has no times: {stat}"),
+        cpu_time_in(Path::new(&format!("/proc/{}/stat", self.pid())))
+    }
+
+    /// The part of it that threads used which live still and whose names begin like this.
+    pub fn cpu_time_of_threads(&self, name: &str) -> Result<Duration> {
+        let mut sum = Duration::ZERO;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.pid()))? {
+            let thread = thread?.path();
+            // One that has ended meanwhile is none of them.
+            if fs::read_to_string(thread.join("comm")).is_ok_and(|comm| comm.starts_with(name)) {
+                sum += cpu_time_in(&thread.join("stat"))?;
+            }
         }
+        Ok(sum)
     }
 
     /// How it ended, if it has.
@@ -331,4 +334,19 @@ fn bound_to_harness(command: &Command) -> Command {
         bound.current_dir(dir);
     }
     bound
+}
+
+/// User's and system's time in a `stat` file of the kernel.
+fn cpu_time_in(path: &Path) -> Result<Duration> {
+    // Linux counts in hundredths of a second on every platform that Weir knows, whatever the kernel's own tick.
+    const HUNDREDTH: Duration = Duration::from_millis(10);
+    let stat =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    // The name, in brackets, may hold anything; user's and system's time are the 12th and 13th field behind it.
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u32>);
+    match (ticks.next(), ticks.next()) {
+        (Some(Ok(user)), Some(Ok(system))) => Ok(HUNDREDTH * (user + system)),
+        _ => bail!("{} has no times: {stat}", path.display()),
+    }
 }

@@ -15,6 +15,9 @@ const RESTART: Duration = Duration::from_secs(180);
 const END: Duration = Duration::from_secs(120);
 /// What the JVM ends with after SIGTERM.
 const TERMINATED: i32 = 128 + 15;
+/// -17, what Flink ends its process with if one of its own threads has an exception that nobody catches (`FatalExitExceptionHandler`).
+/// It runs into that by itself now and then, when its actors are gone before the threads that still want to tell them something.
+const ENDED_BY_FLINK: i32 = 256 - 17;
 /// Two queries of one stateful operator each, in two subtasks.
 const OPERATORS: usize = 4;
 
@@ -94,11 +97,15 @@ fn recovers_on(line: FlinkLine) {
     let ended = cluster.task_manager_mut(0).terminate(END).unwrap();
     let log = cluster.task_manager().log_tail();
     let ended = ended.unwrap_or_else(|| panic!("the TaskManager hangs; its log ends:\n{log}"));
-    assert_eq!(
-        ended.code(),
-        Some(TERMINATED),
+    let codes = [Some(TERMINATED), Some(ENDED_BY_FLINK)];
+    assert!(
+        codes.contains(&ended.code()),
         "{ended}; its log ends:\n{log}"
     );
+    let whole_log = cluster.task_manager().log().unwrap();
+    let fatal = whole_log.find("FATAL: Thread").map(|at| &whole_log[at..]);
+    let is_ours = fatal.is_some_and(|log| log.contains("io.weir"));
+    assert!(!is_ours, "{ended}; its log ends:\n{log}");
 }
 
 fn is_used(cache: &CacheReport) -> bool {

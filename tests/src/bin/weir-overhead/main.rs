@@ -5,7 +5,7 @@
 //! and its disk disturb less. Both sides have a cluster of their own that lives through all runs, of which the
 //! idle one costs next to nothing; both read past the page cache, and in mode `observe` both have the caches that Flink makes, so
 //! that the difference is what watching costs. A run is one job over a number of events that takes about so many seconds, found by
-//! a first run that is not counted. Its state outgrows the block caches in the first of them.
+//! runs that are not counted. Its state outgrows the block caches in the first of them.
 //!
 //! Index blocks are partitioned on both sides. Undivided they outgrow a shard of the cache here, and whether one fits is luck: the same
 //! side did the same run with 31,000 or with 5,000 events a second.
@@ -179,6 +179,8 @@ fn compare(plan: &Plan, query: &'static str, plain: &Path) -> Result<()> {
     ];
     let mut slowest = f64::INFINITY;
     for side in &sides {
+        // The first is over before the JVM has compiled what it runs.
+        side.run(query, FIRST_EVENTS)?;
         slowest = slowest.min(side.run(query, FIRST_EVENTS)?.0);
     }
     let events = (slowest * plan.seconds) as u64;
@@ -198,6 +200,13 @@ fn compare(plan: &Plan, query: &'static str, plain: &Path) -> Result<()> {
         }
     }
     let [with, without] = sides;
+    let task_manager = with.cluster.task_manager();
+    let own_share = task_manager.cpu_time_of_threads("weir-")?.as_secs_f64()
+        / task_manager.cpu_time()?.as_secs_f64();
+    println!(
+        "{query}: Weir's own threads used {:.2} % of their TaskManager's processor time",
+        own_share * 100.0
+    );
     println!(
         "{query}: throughput with Weir / without: {}",
         ratios(&with.rates, &without.rates)
