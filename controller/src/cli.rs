@@ -9,6 +9,7 @@ use crate::check_config::CheckConfigArgs;
 use crate::decide::DecideArgs;
 use crate::doctor::DoctorArgs;
 use crate::gen_config::GenConfigArgs;
+use crate::lsm::LsmArgs;
 use crate::mrc::MrcArgs;
 use crate::option_profiles::OptionsCommand;
 use crate::raw_settings::RawSettings;
@@ -47,6 +48,8 @@ pub enum Command {
     Simulate(SimulateArgs),
     /// Measure the miss ratio curve of a recorded trace of block look-ups.
     Mrc(Box<MrcArgs>),
+    /// Show what happened to LSM trees, out of the LOG files that RocksDB wrote: flushes, compactions, levels, stalls.
+    Lsm(LsmArgs),
     /// Give a running job's caches one size after another, and hold what is measured against what the curves predicted.
     Sweep(SweepArgs),
     /// Check Flink's configuration and the controller's before anything starts.

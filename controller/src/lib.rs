@@ -27,6 +27,7 @@ pub mod flink_line;
 pub mod gen_config;
 pub mod history;
 pub mod journal;
+pub mod lsm;
 pub mod memory;
 pub mod metrics;
 pub mod mrc;

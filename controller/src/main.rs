@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use tracing_subscriber::EnvFilter;
 use weir_controller::cli::{Cli, Command};
 use weir_controller::{
-    Failure, advise, check_config, daemon, decide, doctor, gen_config, mrc, option_profiles,
+    Failure, advise, check_config, daemon, decide, doctor, gen_config, lsm, mrc, option_profiles,
     simulate, sweep, top,
 };
 
@@ -61,6 +61,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Options(command) => option_profiles::execute(command, &mut io::stdout()),
         Command::Simulate(args) => simulate::run(&args.options(), &mut io::stdout()),
         Command::Mrc(args) => mrc::mrc(&args, &mut io::stdout()),
+        Command::Lsm(args) => lsm::lsm(&args, &mut io::stdout()),
         Command::Sweep(args) => {
             runtime.block_on(sweep::sweep(&args, daemon::signalled(), &mut io::stdout()))
         }

@@ -41,6 +41,10 @@ const EXCUSED: &[(&str, &str)] = &[
         "weir sweep plan.toml",
         "needs a running job; controller/tests/sweep.rs runs it",
     ),
+    (
+        "weir lsm",
+        "the logs are the reader's own; controller/tests/lsm_command.rs runs it on logs of both builds",
+    ),
     ("weir top", "never ends; tests/memory_loop.rs runs it"),
     (
         "weir mrc trace.csv",

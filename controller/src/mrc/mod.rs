@@ -12,7 +12,7 @@ mod input;
 mod measure;
 mod options;
 pub(crate) mod plot;
-mod progress;
+pub(crate) mod progress;
 mod report;
 
 use std::io::Write;
