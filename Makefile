@@ -15,8 +15,8 @@ NEXMARK_JAR := nexmark-src/target/nexmark-flink-$(VERSION).jar
 MVN := mvn --batch-mode --no-transfer-progress
 # End-to-end tests that put little load on the machine run beside those whose jobs are kept busy and measured; a new one counts as busy.
 E2E_LIGHT := configurations documentation fail_open install plain_flink profiles workflows wrong_jar
-# Needs two cores for itself: with anything beside it no number of instances catches up with the step. Runs in `make e2e-more`.
-E2E_MORE := rescale
+# Need two cores for themselves: with anything beside them no number of instances catches up with the step. Run in `make e2e-more`.
+E2E_MORE := joint rescale
 E2E_LOADED := $(filter-out $(E2E_LIGHT) $(E2E_MORE),$(basename $(notdir $(wildcard tests/tests/*.rs))))
 # Seconds the demo runs once the job is up.
 export DEMO_SECONDS ?= 180
@@ -77,8 +77,8 @@ e2e-loaded:
 e2e-light:
 	cargo test --locked --no-fail-fast -p weir-testbed $(E2E_LIGHT:%=--test %) -- --test-threads=1 --nocapture
 
-e2e-more: test-prerequisites dist flink flink2 ## what `make e2e` has no time or too small a machine for: recovery on Flink 2, Flink 2.1, DS2's rescale
-	cargo test --locked -p weir-testbed --test rescale -- --test-threads=1 --nocapture
+e2e-more: test-prerequisites dist flink flink2 ## what `make e2e` has no time or too small a machine for: rescales by DS2, a4s and weir, recovery on Flink 2, Flink 2.1
+	cargo test --locked --no-fail-fast -p weir-testbed $(E2E_MORE:%=--test %) -- --test-threads=1 --nocapture
 	cargo test --locked -p weir-testbed --test recovery -- --ignored --test-threads=1 --nocapture
 	FLINK_HOME=$$(scripts/get_flink.sh 2.1) cargo test --locked -p weir-testbed --test flink_2 -- --test-threads=1 --nocapture
 
