@@ -44,6 +44,8 @@ pub(crate) enum Command {
     },
     /// Run all queries on the same bounded events and hold every answer against DuckDB's.
     Check(CheckOptions),
+    /// Print how Flink would run queries, for one shape of the tables or for both; nothing runs.
+    Explain(ExplainOptions),
     /// Ask the source for several rates and measure what it emits, over subtasks and after a rescale.
     Limiter(LimiterOptions),
     /// Measure the native source beside the same connector in plain Java, on one core, in pairs of runs.
@@ -71,6 +73,18 @@ pub(crate) struct RunOptions {
     /// After the warm-up, stop the job with a savepoint and measure a second job that is restored from it.
     #[arg(long, requires = "warmup_events")]
     pub(crate) savepoint: bool,
+    /// Keep that savepoint below this folder; its path is printed. Without it the savepoint is gone when the run ends.
+    #[arg(long, value_name = "FOLDER", requires = "savepoint")]
+    pub(crate) keep_savepoint: Option<PathBuf>,
+    /// Measure a job that is restored from this savepoint of another run's, of the same query, tables and seed. --warmup-events says how
+    /// many events that one had read.
+    #[arg(
+        long,
+        value_name = "PATH",
+        requires = "warmup_events",
+        conflicts_with = "savepoint"
+    )]
+    pub(crate) from_savepoint: Option<String>,
     /// The shape of the tables.
     #[arg(long, value_enum, default_value_t = Tables::Stream)]
     pub(crate) tables: Tables,
@@ -104,6 +118,50 @@ pub(crate) struct RunOptions {
     /// Print what would be run, and do not.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// Which plans to print.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExplainOptions {
+    /// Queries, separated by commas, such as q20,q9; or all.
+    #[arg(value_delimiter = ',', required = true, value_parser = query)]
+    pub(crate) queries: Vec<Vec<String>>,
+    /// Which Flink plans them.
+    #[arg(long, value_enum, default_value_t = Line::V1)]
+    pub(crate) line: Line,
+    /// The shape of the tables; two shapes come side by side.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Tables::Stream])]
+    pub(crate) tables: Vec<Tables>,
+    /// What the plan says besides; json-execution-plan comes after it.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Detail::EstimatedCost, Detail::ChangelogMode])]
+    pub(crate) detail: Vec<Detail>,
+    /// Print all that Flink says: the tree as parsed and the execution plan, too.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Columns of the page where two plans stand side by side.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(40..))]
+    pub(crate) width: u16,
+    /// Subtasks of every operator.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) parallelism: u32,
+    /// A key of Flink's for the job, such as table.exec.mini-batch.enabled=true; may be given several times.
+    #[arg(long = "conf", value_name = "KEY=VALUE", value_parser = pair)]
+    pub(crate) configuration: Vec<(String, String)>,
+}
+
+/// What a plan says besides itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Detail {
+    /// Nothing.
+    Plan,
+    /// Rows, processor time, bytes, as the planner guesses them.
+    EstimatedCost,
+    /// Whether rows are inserted, updated, taken back.
+    ChangelogMode,
+    /// What the planner would advise.
+    PlanAdvice,
+    /// The job's vertices as JSON.
+    JsonExecutionPlan,
 }
 
 /// On what to check answers.
@@ -329,6 +387,19 @@ fn count(text: &str) -> Result<u64, String> {
         })
 }
 
+impl Detail {
+    /// As the job's command line has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::EstimatedCost => "estimated_cost",
+            Self::ChangelogMode => "changelog_mode",
+            Self::PlanAdvice => "plan_advice",
+            Self::JsonExecutionPlan => "json_execution_plan",
+        }
+    }
+}
+
 fn at_least_one(text: &str) -> Result<u64, String> {
     match count(text)? {
         0 => Err("0 is too few; expected 1 or more".to_owned()),
@@ -385,6 +456,12 @@ mod tests {
             ("nexmark run q1 --events 5x", "not a count"),
             ("nexmark run q1 --rate fast", "not a count"),
             ("nexmark run q1 --set price", "key=value"),
+            ("nexmark run q1 --from-savepoint /s", "--warmup-events"),
+            (
+                "nexmark run q1 --from-savepoint /s --warmup-events 1k --savepoint",
+                "cannot be used with",
+            ),
+            ("nexmark run q1 --keep-savepoint /s", "--savepoint"),
             (
                 "nexmark run q1 --flink http://localhost --line 2",
                 "cannot be used with",

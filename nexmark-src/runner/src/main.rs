@@ -7,6 +7,7 @@
 //! | `run`, `job`, `cluster_metrics`, `progress` | one query after the other, measured |
 //! | `result` | what was measured, as table and JSON, and the comparison of two of them |
 //! | `export` | events as CSV |
+//! | `explain` | how Flink would run a query |
 //! | `limiter`, `sources` | whether the source keeps a rate; how fast it is beside one in plain Java |
 //! | `check`, `expected`, `check_report` | answers held against another engine's |
 #![forbid(unsafe_code)]
@@ -16,6 +17,7 @@ mod check_report;
 mod cli;
 mod cluster_metrics;
 mod expected;
+mod explain;
 mod export;
 mod job;
 mod limiter;
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
             out,
         } => export::export(events, seed, rate, &out).map(|()| true),
         Command::Check(options) => check::check(&options),
+        Command::Explain(options) => explain::explain(&options).map(|()| true),
         Command::Limiter(options) => limiter::limiter(&options),
         Command::Sources(options) => sources::sources(&options),
     };

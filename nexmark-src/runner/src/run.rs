@@ -1,5 +1,6 @@
 //! Runs queries one after the other, each as a job of its own, and measures them.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -46,6 +47,11 @@ pub(crate) fn cluster_options(line: Line, mode: Mode) -> Result<ClusterOptions> 
 /// Runs and reports; whether every query did what was asked.
 pub(crate) fn run(options: &RunOptions) -> Result<bool> {
     let names = options.queries.concat();
+    ensure!(
+        options.from_savepoint.is_none() || names.len() == 1,
+        "--from-savepoint is the state of one query; {} are asked for",
+        names.len()
+    );
     if options.dry_run {
         for name in names {
             match queries::unsupported(&name) {
@@ -146,10 +152,14 @@ impl Runner<'_> {
         } else {
             Part::Measured
         };
-        let mut job = self.submit(query, None, first)?;
+        let restored = options.from_savepoint.as_deref();
+        let mut job = self.submit(query, restored, first)?;
         let mut before = 0;
         let mut since = None;
-        if warmup > 0 {
+        if restored.is_some() {
+            // Another run has read them.
+            before = warmup;
+        } else if warmup > 0 {
             let (ended, seen) = job.follow(format!("{query} warm-up"), warmup, true, patience)?;
             if ended != Ended::Far {
                 return self.unfinished(query, ended);
@@ -157,7 +167,10 @@ impl Runner<'_> {
             if first == Part::WarmUp {
                 // It has read exactly these and waits.
                 before = warmup;
-                let savepoint = job.stop_with_savepoint(self.savepoints.path())?;
+                let savepoint = job.stop_with_savepoint(&self.savepoint_folder()?)?;
+                if options.keep_savepoint.is_some() {
+                    println!("{query}: savepoint after {warmup} events: {savepoint}");
+                }
                 job = self.submit(query, Some(&savepoint), Part::Measured)?;
             } else {
                 before = seen;
@@ -206,6 +219,16 @@ impl Runner<'_> {
             }),
             ..QueryResult::without_figures(query, Status::Finished, "")
         })
+    }
+
+    /// Where savepoints are made.
+    fn savepoint_folder(&self) -> Result<PathBuf> {
+        let Some(folder) = &self.options.keep_savepoint else {
+            return Ok(self.savepoints.path().to_owned());
+        };
+        std::fs::create_dir_all(folder)
+            .and_then(|()| folder.canonicalize())
+            .with_context(|| format!("cannot make folder {}", folder.display()))
     }
 
     fn submit(&self, query: &str, savepoint: Option<&str>, part: Part) -> Result<RunningJob<'_>> {
@@ -321,6 +344,27 @@ mod tests {
                 .any(|request| request == "PATCH /jobs/j?mode=cancel"),
             "{asked:?}"
         );
+    }
+
+    #[test]
+    fn one_from_a_savepoint_counts_only_what_comes_after_it() {
+        let cluster = StandIn::of("FINISHED");
+        let bodies = cluster.bodies.clone();
+        let result = measured(
+            cluster,
+            "--from-savepoint file:/s/savepoint-1 --warmup-events 3k",
+        );
+        assert_eq!(result.status, Status::Finished, "{}", result.reason);
+        assert_eq!(result.measured.unwrap().events, 1_000);
+        let bodies = bodies.lock().unwrap();
+        let run = bodies.iter().find(|b| b.contains("entryClass")).unwrap();
+        assert!(
+            run.contains("\"savepointPath\":\"file:/s/savepoint-1\""),
+            "{run}"
+        );
+        // The restored job ends at the events of both.
+        assert!(run.contains("\"--events\",\"4000\""), "{run}");
+        assert!(!run.contains("events.pause-at"), "{run}");
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(crate) struct StandIn {
     pub(crate) rows: Option<u64>,
     /// `METHOD path` of every request.
     pub(crate) asked: Arc<Mutex<Vec<String>>>,
+    /// Their bodies.
+    pub(crate) bodies: Arc<Mutex<Vec<String>>>,
 }
 
 impl StandIn {
@@ -33,6 +35,7 @@ impl StandIn {
             events: Some(1_000),
             rows: Some(1_000),
             asked: Arc::default(),
+            bodies: Arc::default(),
         }
     }
 
@@ -64,9 +67,10 @@ impl StandIn {
                 length = value.trim().parse().expect("a length");
             }
         }
-        reader
-            .read_exact(&mut vec![0; length])
-            .expect("the whole body");
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).expect("the whole body");
+        let body = String::from_utf8_lossy(&body).into_owned();
+        self.bodies.lock().expect("nobody panics").push(body);
         let request: Vec<&str> = request.split(' ').take(2).collect();
         self.asked
             .lock()

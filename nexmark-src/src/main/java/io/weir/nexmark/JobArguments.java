@@ -5,8 +5,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import org.apache.flink.table.api.ExplainDetail;
 
 /** Every option has a value, separated by a space, but {@code --wait}; an unknown one is refused. */
 final class JobArguments {
@@ -15,7 +17,8 @@ final class JobArguments {
             "Usage: nexmark-flink.jar [--queries q20,q18] [--rate EVENTS_PER_SECOND|max] [--events N (0: no end)]\n"
                     + "  [--parallelism P] [--sink blackhole|count|print|filesystem|changelog] [--output DIR] [--seed S]\n"
                     + "  [--tables stream|keyed|kafka]"
-                    + " [--job-name NAME] [--set CONNECTOR_OPTION=VALUE]... [--conf FLINK_KEY=VALUE]... [--wait]";
+                    + " [--job-name NAME] [--set CONNECTOR_OPTION=VALUE]... [--conf FLINK_KEY=VALUE]... [--wait]\n"
+                    + "  [--explain plan|estimated_cost,changelog_mode,plan_advice,json_execution_plan: print the plan, run nothing]";
 
     private static final Set<String> SINKS = Set.of("blackhole", "count", "print", "filesystem", "changelog");
     private static final Set<String> WRITING = Set.of("filesystem", "changelog");
@@ -31,6 +34,9 @@ final class JobArguments {
     String tables = "stream";
 
     boolean wait;
+    /** What to add to the plan that is printed in place of a run; null: run. */
+    List<ExplainDetail> explain;
+
     final Map<String, String> connectorOptions = new LinkedHashMap<>();
     final Map<String, String> flinkOptions = new LinkedHashMap<>();
 
@@ -88,6 +94,9 @@ final class JobArguments {
             case "--job-name":
                 jobName = value;
                 break;
+            case "--explain":
+                explain = details(name, value);
+                break;
             case "--set":
                 putPair(name, value, connectorOptions);
                 break;
@@ -115,6 +124,22 @@ final class JobArguments {
         if (jobName == null) {
             jobName = "Nexmark " + String.join(", ", queries);
         }
+    }
+
+    private static List<ExplainDetail> details(String name, String value) {
+        List<ExplainDetail> details = new ArrayList<>();
+        for (String detail : value.split(",")) {
+            try {
+                // The plan is always there.
+                if (!detail.equals("plan")) {
+                    details.add(ExplainDetail.valueOf(detail.toUpperCase(Locale.ROOT)));
+                }
+            } catch (IllegalArgumentException e) {
+                String known = Arrays.toString(ExplainDetail.values()).toLowerCase(Locale.ROOT);
+                throw new IllegalArgumentException(name + " is '" + value + "'; expected plan, or some of " + known + ".");
+            }
+        }
+        return details;
     }
 
     private static void putPair(String name, String value, Map<String, String> target) {

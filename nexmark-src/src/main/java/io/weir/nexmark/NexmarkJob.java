@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.table.api.EnvironmentSettings;
+import org.apache.flink.table.api.ExplainDetail;
 import org.apache.flink.table.api.StatementSet;
 import org.apache.flink.table.api.TableEnvironment;
 import org.apache.flink.table.api.TableResult;
@@ -18,6 +19,10 @@ public final class NexmarkJob {
 
     public static void main(String[] args) throws Exception {
         JobArguments arguments = JobArguments.parse(args);
+        if (arguments.explain != null) {
+            System.out.println(explain(arguments));
+            return;
+        }
         TableResult result = submit(arguments);
         if (arguments.wait) {
             result.await();
@@ -28,9 +33,10 @@ public final class NexmarkJob {
         return statements(arguments).execute();
     }
 
-    /** How Flink would run it. */
+    /** How Flink would run it, with the details that {@code --explain} asks for. */
     static String explain(JobArguments arguments) {
-        return statements(arguments).explain();
+        List<ExplainDetail> details = arguments.explain == null ? List.of() : arguments.explain;
+        return statements(arguments).explain(details.toArray(new ExplainDetail[0]));
     }
 
     private static StatementSet statements(JobArguments arguments) {

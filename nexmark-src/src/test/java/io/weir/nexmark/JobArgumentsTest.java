@@ -51,6 +51,7 @@ class JobArgumentsTest {
         "--output /tmp/x, go together",
         "--sink filesystem --output /tmp/x, leave q18 out",
         "--set rate, key=value",
+        "--explain cost, --explain is 'cost'; expected plan",
     })
     void refusals(String arguments, String hint) {
         IllegalArgumentException e =

@@ -2,6 +2,7 @@
 package io.weir.nexmark;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -50,6 +51,15 @@ class NexmarkJobTest {
         assertEquals(1, execution.split("TableSourceScan", -1).length - 1, execution);
         assertTrue(execution.contains("Deduplicate(keep=[LastRow]"), execution);
         assertTrue(execution.contains("joinType=[InnerJoin]"), execution);
+    }
+
+    @Test
+    void aPlanHasTheDetailsThatAreAskedFor() {
+        String plain = NexmarkJob.explain(JobArguments.parse("--queries", "q20", "--explain", "plan"));
+        assertFalse(plain.contains("changelogMode=") || plain.contains("rowcount = "), plain);
+        String detailed =
+                NexmarkJob.explain(JobArguments.parse("--queries", "q20", "--explain", "changelog_mode,estimated_cost"));
+        assertTrue(detailed.contains("changelogMode=[I]") && detailed.contains("rowcount = "), detailed);
     }
 
     @Test
