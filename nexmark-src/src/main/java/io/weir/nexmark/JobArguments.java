@@ -15,13 +15,15 @@ final class JobArguments {
 
     static final String USAGE =
             "Usage: nexmark-flink.jar [--queries q20,q18] [--rate EVENTS_PER_SECOND|max] [--events N (0: no end)]\n"
-                    + "  [--parallelism P] [--sink blackhole|count|print|filesystem|changelog] [--output DIR] [--seed S]\n"
-                    + "  [--tables stream|keyed|kafka]"
-                    + " [--job-name NAME] [--set CONNECTOR_OPTION=VALUE]... [--conf FLINK_KEY=VALUE]... [--wait]\n"
+                    + "  [--parallelism P] [--sink blackhole|count|print|filesystem|changelog|kafka] [--output DIR] [--seed S]\n"
+                    + "  [--tables stream|keyed|kafka] [--job-name NAME]\n"
+                    + "  [--set SOURCE_OPTION=VALUE]... [--sink-set SINK_OPTION=VALUE]... [--conf FLINK_KEY=VALUE]... [--wait]\n"
                     + "  [--explain plan|estimated_cost,changelog_mode,plan_advice,json_execution_plan: print the plan, run nothing]";
 
-    private static final Set<String> SINKS = Set.of("blackhole", "count", "print", "filesystem", "changelog");
+    private static final Set<String> SINKS = Set.of("blackhole", "count", "print", "filesystem", "changelog", "kafka");
     private static final Set<String> WRITING = Set.of("filesystem", "changelog");
+    /** Take rows that stay, and no others. */
+    private static final Set<String> APPENDING = Set.of("filesystem", "kafka");
 
     List<String> queries = List.of("q20", "q18");
     String sink = "blackhole";
@@ -29,6 +31,9 @@ final class JobArguments {
     String jobName;
     /** 0: Flink's default. */
     int parallelism;
+
+    /** Of the tables that the queries write to, besides what follows from {@link #sink}. */
+    final Map<String, String> sinkOptions = new LinkedHashMap<>();
 
     /** One of {@link QueryScript#SHAPES}. */
     String tables = "stream";
@@ -100,6 +105,9 @@ final class JobArguments {
             case "--set":
                 putPair(name, value, connectorOptions);
                 break;
+            case "--sink-set":
+                putPair(name, value, sinkOptions);
+                break;
             case "--conf":
                 putPair(name, value, flinkOptions);
                 break;
@@ -116,9 +124,14 @@ final class JobArguments {
             throw new IllegalArgumentException("--sink filesystem or changelog and --output DIR go together.");
         }
         for (String query : queries) {
-            if (sink.equals("filesystem") && QueryScript.UPDATING.contains(query)) {
+            if (APPENDING.contains(sink) && QueryScript.UPDATING.contains(query)) {
                 throw new IllegalArgumentException(
-                        query + " replaces rows it has written, which files cannot; use --sink changelog, blackhole or print, or leave " + query + " out.");
+                        query + " replaces rows it has written, which --sink " + sink
+                                + " cannot; use --sink changelog, blackhole or print, or leave " + query + " out.");
+            }
+            if (query.equals(QueryScript.FILL) && !tables.equals("stream")) {
+                throw new IllegalArgumentException(
+                        query + " writes the generated stream; it goes with --tables stream, not with " + tables + ".");
             }
         }
         if (jobName == null) {

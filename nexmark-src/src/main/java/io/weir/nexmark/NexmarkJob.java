@@ -72,6 +72,11 @@ public final class NexmarkJob {
         if (arguments.sink.equals("filesystem")) {
             options.put("format", "csv");
         }
+        if (arguments.sink.equals("kafka")) {
+            options.put("topic", query.equals(QueryScript.FILL) ? "nexmark" : query);
+            options.put("format", "json");
+        }
+        options.putAll(arguments.sinkOptions);
         return options;
     }
 

@@ -21,6 +21,9 @@ final class QueryScript {
     static final List<String> QUERIES =
             IntStream.rangeClosed(0, 23).mapToObj(number -> "q" + number).collect(Collectors.toUnmodifiableList());
 
+    /** No query of Nexmark's: the events themselves, to fill a store with. */
+    static final String FILL = "fill";
+
     /**
      * Shapes of the tables, and the files that declare them: one event stream with views, generated or from Kafka, or a table for each
      * kind with its key.
@@ -52,8 +55,9 @@ final class QueryScript {
      * @throws UnsupportedOperationException if Flink SQL cannot express it, saying why
      */
     static List<String> query(String name, Map<String, String> sinkOptions) {
-        if (!QUERIES.contains(name)) {
-            throw new IllegalArgumentException("There is no query '" + name + "'; there are " + QUERIES + ".");
+        if (!QUERIES.contains(name) && !name.equals(FILL)) {
+            throw new IllegalArgumentException(
+                    "There is no query '" + name + "'; there are " + QUERIES + ", and " + FILL + " for the events themselves.");
         }
         read(name)
                 .lines()

@@ -20,6 +20,7 @@ class JobArgumentsTest {
                         "--queries", "q20", "--rate", "20000", "--events", "100", "--seed", "-3",
                         "--parallelism", "2", "--sink", "filesystem", "--output", "/data/out",
                         "--job-name", "A job", "--set", "auction.num-in-flight=500",
+                        "--sink-set", "sink.rolling-policy.file-size=1 mb",
                         "--conf", "table.exec.state.ttl=1 h", "--wait");
         assertEquals(List.of("q20"), parsed.queries);
         assertEquals(
@@ -29,6 +30,7 @@ class JobArgumentsTest {
                         "seed", "-3",
                         "auction.num-in-flight", "500"),
                 parsed.connectorOptions);
+        assertEquals(Map.of("sink.rolling-policy.file-size", "1 mb"), parsed.sinkOptions);
         assertEquals(Map.of("table.exec.state.ttl", "1 h"), parsed.flinkOptions);
         assertEquals(2, parsed.parallelism);
         assertEquals("filesystem", parsed.sink);
@@ -46,7 +48,9 @@ class JobArgumentsTest {
         "--rate fast, --rate is 'fast'",
         "--rate 0, at least 1",
         "--events -1, --events is '-1'",
-        "--sink kafka, --sink is 'kafka'",
+        "--sink pulsar, --sink is 'pulsar'",
+        "--sink kafka, leave q18 out",
+        "--queries fill --tables keyed, goes with --tables stream",
         "--sink filesystem, go together",
         "--output /tmp/x, go together",
         "--sink filesystem --output /tmp/x, leave q18 out",

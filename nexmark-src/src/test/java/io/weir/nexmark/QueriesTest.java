@@ -82,11 +82,25 @@ class QueriesTest {
         assertEquals(generated, columns(tables));
     }
 
+    @Test
+    void whatFillsTheTopicHasTheColumnsThatAreReadFromIt() {
+        TableEnvironment tables = TableEnvironment.create(EnvironmentSettings.inStreamingMode());
+        tables.executeSql(QueryScript.tables("kafka", Map.of()).get(0));
+        List<String> read = described(tables, "events").subList(0, 4);
+        tables.executeSql(QueryScript.query("fill", Map.of("connector", "blackhole")).get(0));
+        assertEquals(read, described(tables, "fill"));
+    }
+
     /** Name and type of every column of the event stream, and its watermark. */
     private static List<String> columns(TableEnvironment tables) {
-        List<String> columns = new ArrayList<>();
-        tables.executeSql("DESCRIBE events").collect().forEachRemaining(row -> columns.add(row.toString()));
+        List<String> columns = described(tables, "events");
         assertEquals(27, columns.size(), columns.toString());
+        return columns;
+    }
+
+    private static List<String> described(TableEnvironment tables, String table) {
+        List<String> columns = new ArrayList<>();
+        tables.executeSql("DESCRIBE " + table).collect().forEachRemaining(row -> columns.add(row.toString()));
         return columns;
     }
 
