@@ -152,6 +152,57 @@ fn all_formats_give_the_same_curve_and_are_told_apart() {
         &oracle_general(&accesses),
     );
     assert_eq!(named["points"], curves[0]["points"]);
+    // Milliseconds, command, key, size, validity: nothing tells these from other packed records.
+    let mut kia = Vec::new();
+    for (time, (key, size)) in accesses.iter().enumerate() {
+        kia.extend((time as u64).to_le_bytes());
+        kia.push(0);
+        kia.extend(key.to_le_bytes());
+        kia.extend((*size as u32).to_le_bytes());
+        kia.extend(0_u32.to_le_bytes());
+    }
+    let kia = json(&["-", "--format", "kia", "--grid", "lin:20"], &kia);
+    assert_eq!(kia["format"], "kia");
+    assert_eq!(kia["points"], curves[0]["points"]);
+}
+
+#[test]
+fn a_curve_of_another_program_is_held_beside() {
+    // Distances: b 30; a 10 + 20 + 30, c 30 + 10. The other curve counts blocks of 20 bytes.
+    let trace = b"key,size\nb,20\nb,20\na,10\nc,30\nb,20\na,10\n";
+    let dir = tempdir().unwrap();
+    let mut other = Vec::new();
+    for (word, ratio) in [(4_u64, f64::from_bits(1)), (0, 1.0), (1, 0.75), (3, 0.5)] {
+        other.extend(word.to_le_bytes());
+        other.extend(ratio.to_le_bytes());
+    }
+    let other = file(&dir, "mrc.bin", &other);
+    let beside = [
+        "-",
+        "--exact",
+        "--grid",
+        "19,20,60",
+        "--beside",
+        text(&other),
+    ];
+    let arguments = [&beside[..], &["--block-bytes", "20"]].concat();
+    assert_eq!(column(&json(&arguments, trace), "beside"), [1.0, 0.75, 0.5]);
+    // Exactly 1, 5 of 6 and 3 of 6.
+    let answer = mrc(&arguments, trace);
+    let apart = "beside is 2.78 points from the exact one on average, 8.33 at most";
+    assert!(answer.out.contains(apart), "{}", answer.out);
+    assert_eq!(mrc(&beside, trace).code, Some(64));
+    let broken = file(&dir, "broken.bin", b"key,size");
+    let answer = mrc(
+        &["-", "--beside", text(&broken), "--block-bytes", "1"],
+        trace,
+    );
+    assert_eq!(answer.code, Some(1));
+    assert!(
+        answer.error.contains("broken.bin: not an mrc.bin"),
+        "{}",
+        answer.error
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use weir_mrc::Outcome;
 use weir_mrc::trace::csv::{CsvReader, CsvWriter};
+use weir_mrc::trace::kia::KiaReader;
 use weir_mrc::trace::oracle_general::{OracleGeneralReader, OracleGeneralWriter};
 use weir_mrc::trace::rocksdb::{RocksdbReader, RocksdbWriter};
 use weir_mrc::trace::{BlockRole, Caller, LARGEST_BLOCK_BYTES, Position, TraceAccess, TraceError};
@@ -20,6 +21,10 @@ fn csv(input: impl BufRead) -> Read {
 
 fn oracle_general(input: impl BufRead) -> Read {
     OracleGeneralReader::new("t", input).collect()
+}
+
+fn kia(input: impl BufRead) -> Read {
+    KiaReader::new("t", input).collect()
 }
 
 fn rocksdb(input: impl BufRead) -> Read {
@@ -36,6 +41,22 @@ fn written_oracle_general(accesses: &[TraceAccess]) -> Vec<u8> {
     let mut writer = OracleGeneralWriter::new(Vec::new());
     accesses.iter().for_each(|a| writer.write(a).unwrap());
     writer.into_inner()
+}
+
+/// There is no writer of these: every second record is a set.
+fn written_kia(accesses: &[TraceAccess]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for access in accesses {
+        for command in [0_u8, 1] {
+            let time = access.time.unwrap_or_default().as_millis() as u64;
+            bytes.extend(time.to_le_bytes());
+            bytes.push(command);
+            bytes.extend(access.key.to_le_bytes());
+            bytes.extend((access.size_bytes as u32).to_le_bytes());
+            bytes.extend(7_u32.to_le_bytes());
+        }
+    }
+    bytes
 }
 
 fn written_rocksdb(accesses: &[TraceAccess]) -> Vec<u8> {
@@ -98,9 +119,10 @@ fn read_twice(read: fn(&mut dyn BufRead) -> Read, bytes: &[u8]) -> Read {
     whole
 }
 
-const READERS: [fn(&mut dyn BufRead) -> Read; 3] = [
+const READERS: [fn(&mut dyn BufRead) -> Read; 4] = [
     |input| csv(input),
     |input| oracle_general(input),
+    |input| kia(input),
     |input| rocksdb(input),
 ];
 
@@ -140,6 +162,7 @@ proptest! {
             .map(|a| TraceAccess { time: a.time, ..TraceAccess::new(a.key, a.size_bytes) })
             .collect();
         prop_assert_eq!(&oracle_general(&written_oracle_general(&trace)[..]).unwrap(), &plain);
+        prop_assert_eq!(&kia(&written_kia(&trace)[..]).unwrap(), &plain);
     }
 
     #[test]
@@ -166,6 +189,7 @@ proptest! {
         for (read, mut bytes) in READERS.into_iter().zip([
             written_csv(&trace),
             written_oracle_general(&trace),
+            written_kia(&trace),
             written_rocksdb(&trace),
         ]) {
             for (kind, at, byte) in &changes {

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use anyhow::{Context, anyhow, bail};
 use clap::ValueEnum;
 use weir_mrc::trace::csv::CsvReader;
+use weir_mrc::trace::kia::KiaReader;
 use weir_mrc::trace::oracle_general::OracleGeneralReader;
 use weir_mrc::trace::rocksdb::RocksdbReader;
 use weir_mrc::trace::{TraceAccess, TraceError};
@@ -31,6 +32,8 @@ pub enum TraceFormat {
     Csv,
     /// libCacheSim's packed records of 24 bytes.
     OracleGeneral,
+    /// Kia Shakiba's packed records of 25 bytes, which online_mrc reads; gets are look-ups. It must be named.
+    Kia,
     /// RocksDB's human-readable block cache trace, 21 columns.
     RocksdbTrace,
 }
@@ -60,6 +63,7 @@ impl TraceFormat {
         match self {
             Self::Csv => "csv",
             Self::OracleGeneral => "oracle-general",
+            Self::Kia => "kia",
             Self::RocksdbTrace => "rocksdb-trace",
         }
     }
@@ -157,7 +161,7 @@ impl Input {
             .ok_or_else(|| {
                 anyhow!(
                     "{}: neither a CSV header with `key` and `size`, nor packed records, nor RocksDB's 21 columns; \
-                     say which with --format csv, oracle-general or rocksdb-trace",
+                     say which with --format csv, oracle-general, kia or rocksdb-trace",
                     self.name
                 )
             })
@@ -178,6 +182,7 @@ impl Input {
             TraceFormat::OracleGeneral => {
                 drain(OracleGeneralReader::new(self.name, self.buffer), take)
             }
+            TraceFormat::Kia => drain(KiaReader::new(self.name, self.buffer), take),
             TraceFormat::RocksdbTrace => drain(RocksdbReader::new(self.name, self.buffer), take),
         }
     }

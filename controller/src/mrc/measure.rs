@@ -175,6 +175,7 @@ fn points(curve: &MissRatioCurve, sizes: &[u64], exact: Option<&[f64]>) -> Vec<P
             low: ratio.low,
             high: ratio.high,
             exact: exact.map(|exact| exact[index]),
+            beside: None,
         }
     };
     sizes.iter().enumerate().map(point).collect()

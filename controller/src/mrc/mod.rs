@@ -6,6 +6,7 @@
 //!
 //! The trace streams through; memory does not grow with it, unless the exact curve is asked for.
 
+mod beside;
 mod exact;
 mod grid;
 mod input;
@@ -22,6 +23,7 @@ use anyhow::Context;
 pub use options::MrcArgs;
 
 use crate::Failure;
+use beside::OtherCurve;
 use input::Input;
 
 /// Measures the curve and prints it.
@@ -33,7 +35,16 @@ use input::Input;
 pub fn mrc(arguments: &MrcArgs, out: &mut impl Write) -> Result<(), Failure> {
     arguments.check()?;
     let input = Input::open(&arguments.trace)?;
-    let measured = measure::measure(arguments, input)?;
+    let other = match (&arguments.beside, arguments.block_bytes) {
+        (Some(file), Some(block_bytes)) => Some((OtherCurve::read(file)?, block_bytes)),
+        _ => None,
+    };
+    let mut measured = measure::measure(arguments, input)?;
+    if let Some((other, block_bytes)) = other {
+        for point in measured.points.iter_mut().chain(&mut measured.capacity) {
+            point.beside = Some(other.at(point.bytes, block_bytes));
+        }
+    }
     let text = if arguments.json {
         let json = serde_json::to_string(&measured).context("cannot write the curve as JSON")?;
         json + "\n"

@@ -61,6 +61,12 @@ pub struct MrcArgs {
     /// Marks this size, such as `256MiB`. It is also the size of the cache that the outcomes in the trace come from, where it has any.
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     pub capacity: Option<u64>,
+    /// Hold a curve of online_mrc's beside ours, an `mrc.bin`: a column, and how far the two are apart.
+    #[arg(long, value_name = "FILE", requires = "block_bytes")]
+    pub beside: Option<PathBuf>,
+    /// Size of a block in that curve, whose sizes are blocks: 3108, or 4KiB.
+    #[arg(long, value_name = "SIZE", value_parser = block_size, requires = "beside")]
+    pub block_bytes: Option<u64>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -180,6 +186,13 @@ impl HalfLife {
             Self::Time(time) => time,
             Self::Accesses(accesses) => Duration::from_micros(accesses),
         }
+    }
+}
+
+fn block_size(text: &str) -> Result<u64, String> {
+    match size::parse(text)? {
+        0 => Err("a block has one byte at least".to_owned()),
+        bytes => Ok(bytes),
     }
 }
 

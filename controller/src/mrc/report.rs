@@ -51,6 +51,9 @@ pub struct Point {
     /// The exact miss ratio, if asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exact: Option<f64>,
+    /// The miss ratio of another program's curve, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<f64>,
 }
 
 /// As a table, with a line above that says what it is about.
@@ -71,6 +74,8 @@ pub fn text(measured: &Measured) -> String {
             .find_map(|p| p.exact)
             .map(|_| "exact"),
     );
+    let first = measured.points.iter().find_map(|p| p.beside);
+    header.extend(first.map(|_| "beside"));
     let mut rows = table::new_table(&header);
     let marked = measured.capacity.iter().map(|p| (p, " *"));
     let points = measured.points.iter().map(|p| (p, ""));
@@ -82,13 +87,33 @@ pub fn text(measured: &Measured) -> String {
             format!("{} to {}", share(point.low), share(point.high)),
         ];
         row.extend(point.exact.map(share));
+        row.extend(point.beside.map(share));
         rows.add_row(row);
     }
     text.push_str(&table::render(rows, 0..header.len()));
     if measured.capacity.is_some() {
         text.push_str(" * the size given with --capacity\n");
     }
+    if let Some((mean, largest)) = apart(measured) {
+        text.push_str(&format!(
+            " the curve beside is {:.2} points from {} on average, {:.2} at most\n",
+            mean * 100.0,
+            match measured.points.iter().find_map(|p| p.exact) {
+                Some(_) => "the exact one",
+                None => "the estimate",
+            },
+            largest * 100.0
+        ));
+    }
     text
+}
+
+/// How far the other curve is from the exact one, or from the estimate: on average over the sizes, and at most.
+fn apart(measured: &Measured) -> Option<(f64, f64)> {
+    let of_point = |p: &Point| Some((p.beside? - p.exact.unwrap_or(p.miss_ratio)).abs());
+    let apart: Vec<f64> = measured.points.iter().filter_map(of_point).collect();
+    let largest = apart.iter().copied().reduce(f64::max)?;
+    Some((apart.iter().sum::<f64>() / apart.len() as f64, largest))
 }
 
 /// The cache in words.

@@ -1,9 +1,10 @@
-//! Traces of block look-ups: readers and writers of three formats.
+//! Traces of block look-ups: readers of four formats, and writers of three.
 //!
 //! | format | what it is |
 //! |---|---|
 //! | [`csv`] | text with a header: `key,size`, and optionally `role`, `caller`, `time`, `hit` |
 //! | [`oracle_general`] | libCacheSim's packed records of 24 bytes |
+//! | [`kia`] | Kia Shakiba's packed records of 25 bytes, which `online_mrc` reads; no writer |
 //! | [`rocksdb`] | the 21-column, human-readable block cache trace of RocksDB's `block_cache_trace_analyzer` |
 //!
 //! A reader takes any [`std::io::BufRead`] that the caller has opened, and is an iterator over [`TraceAccess`]es. It holds one record
@@ -25,8 +26,10 @@
 
 pub mod csv;
 mod error;
+pub mod kia;
 mod lines;
 pub mod oracle_general;
+mod records;
 pub mod rocksdb;
 
 use std::time::Duration;

@@ -12,17 +12,15 @@
 use std::io::{self, BufRead, Write};
 use std::time::Duration;
 
-use super::{Position, TraceAccess, TraceError, TraceFault, checked_size};
+use super::records::Records;
+use super::{TraceAccess, TraceError, TraceFault, checked_size};
 
 const RECORD: usize = 24;
 
 /// Reads an `oracleGeneral` trace.
 #[derive(Debug)]
 pub struct OracleGeneralReader<R> {
-    trace: String,
-    input: R,
-    /// Records read so far.
-    number: u64,
+    records: Records<R, RECORD>,
     ended: bool,
 }
 
@@ -38,53 +36,14 @@ impl<R: BufRead> OracleGeneralReader<R> {
     /// Reads nothing yet. `trace` names the trace in errors. A large buffer behind `input` makes it faster.
     pub fn new(trace: impl Into<String>, input: R) -> Self {
         Self {
-            trace: trace.into(),
-            input,
-            number: 0,
+            records: Records::new(trace.into(), input),
             ended: false,
-        }
-    }
-
-    /// The next record; most of them lie in the buffer as a whole.
-    #[inline]
-    fn record(&mut self) -> Result<Option<[u8; RECORD]>, TraceFault> {
-        if let Ok(buffer) = self.input.fill_buf()
-            && let Some(record) = buffer.first_chunk::<RECORD>()
-        {
-            let record = *record;
-            self.input.consume(RECORD);
-            return Ok(Some(record));
-        }
-        self.torn_record()
-    }
-
-    /// The record at the end of the buffer, or at the end of the trace, or the error that `fill_buf` had.
-    #[cold]
-    fn torn_record(&mut self) -> Result<Option<[u8; RECORD]>, TraceFault> {
-        let mut record = [0; RECORD];
-        let mut found = 0;
-        while found < RECORD {
-            match self.input.read(&mut record[found..]) {
-                Ok(0) => break,
-                Ok(bytes) => found += bytes,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        match found {
-            0 if self.number == 0 => Err(TraceFault::Empty),
-            0 => Ok(None),
-            RECORD => Ok(Some(record)),
-            _ => Err(TraceFault::Truncated {
-                found,
-                expected: RECORD,
-            }),
         }
     }
 
     #[inline]
     fn access(&mut self) -> Result<Option<TraceAccess>, TraceFault> {
-        let Some(record) = self.record()? else {
+        let Some(record) = self.records.next()? else {
             return Ok(None);
         };
         let [
@@ -113,24 +72,8 @@ impl<R: BufRead> OracleGeneralReader<R> {
             )),
             ..TraceAccess::new(u64::from_le_bytes(key), checked_size(size.into())?)
         };
-        self.number += 1;
+        self.records.taken();
         Ok(Some(access))
-    }
-
-    #[cold]
-    fn error(&self, fault: TraceFault) -> TraceError {
-        let position = match fault {
-            TraceFault::Empty => Position::Whole,
-            _ => Position::Record {
-                number: self.number + 1,
-                byte_offset: self.number * RECORD as u64,
-            },
-        };
-        TraceError {
-            trace: self.trace.clone(),
-            position,
-            fault,
-        }
     }
 }
 
@@ -150,7 +93,7 @@ impl<R: BufRead> Iterator for OracleGeneralReader<R> {
             }
             Err(fault) => {
                 self.ended = true;
-                Some(Err(self.error(fault)))
+                Some(Err(self.records.error(fault)))
             }
         }
     }
