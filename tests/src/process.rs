@@ -265,7 +265,11 @@ pub fn clean_up_on_signals() -> Result<()> {
                     if let Some(signal) = signals.forever().next() {
                         // Never unlocked again: the spawner must not start anything behind our back.
                         let mut leftovers = leftovers();
-                        eprintln!("\nstopping ({} processes)", leftovers.pids.len());
+                        eprintln!(
+                            "\nstopping ({} processes, {} jobs elsewhere)",
+                            leftovers.pids.len(),
+                            leftovers.actions.len()
+                        );
                         leftovers.actions.values_mut().for_each(|action| action());
                         clean_up(&leftovers);
                         std::process::exit(128 + signal);

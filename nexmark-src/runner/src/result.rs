@@ -134,11 +134,27 @@ impl QueryResult {
 
     fn status_text(&self) -> String {
         let status = format!("{:?}", self.status).to_lowercase();
-        match self.reason.lines().next() {
+        match in_short(&self.reason) {
             Some(reason) => format!("{status}: {reason}"),
             None => status,
         }
     }
+}
+
+/// What fits into a table of a reason, which the file has whole: of a Java exception, inside an answer of Flink's too, its first cause.
+fn in_short(reason: &str) -> Option<String> {
+    const LONGEST: usize = 240;
+    let lines = reason.replace("\\n", "\n");
+    let cause = lines
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("Caused by: "))
+        .next_back();
+    let short = cause.or_else(|| lines.lines().next())?;
+    let mut text: String = short.chars().take(LONGEST).collect();
+    if text.len() < short.len() {
+        text.push_str(" ...");
+    }
+    Some(text)
 }
 
 /// Prints two result files side by side.
@@ -235,7 +251,7 @@ fn mebibytes(bytes: Option<u64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Measured, QueryResult, Results, Status, side_by_side};
+    use super::{Measured, QueryResult, Results, Status, in_short, side_by_side};
 
     fn finished(query: &str, events_per_second: f64) -> QueryResult {
         QueryResult {
@@ -258,6 +274,19 @@ mod tests {
             arguments: vec!["--events".to_owned(), "1000".to_owned()],
             queries,
         }
+    }
+
+    #[test]
+    fn the_table_has_the_first_cause_of_an_exception() {
+        let thrown =
+            "Outer: x\n\tat a.B\nCaused by: Middle: y\n\tat a.C\nCaused by: Inner: z\n\tat a.D\n";
+        assert_eq!(in_short(thrown).unwrap(), "Inner: z");
+        let answered = thrown.replace('\n', "\\n").replace('\t', "\\t");
+        let answered = format!("{{\"errors\":[\"{answered}\"]}}");
+        assert_eq!(in_short(&answered).unwrap(), "Inner: z");
+        assert_eq!(in_short("only 1 ran\nmore").unwrap(), "only 1 ran");
+        assert_eq!(in_short(""), None);
+        assert!(in_short(&"ä".repeat(1000)).unwrap().len() < 600);
     }
 
     #[test]

@@ -44,6 +44,23 @@ pub(crate) fn cluster_options(line: Line, mode: Mode) -> Result<ClusterOptions> 
     })
 }
 
+/// A cluster that runs already.
+fn somebodys(url: &str, parallelism: u32) -> Result<FlinkRest> {
+    let flink = FlinkRest::new(url);
+    let overview = flink.overview().with_context(|| {
+        format!("no Flink answers at {url}; --flink wants the JobManager's REST address, such as http://127.0.0.1:8081")
+    })?;
+    // One that starts TaskManagers when they are wanted may have none yet.
+    let short = overview.slots_available < parallelism as usize;
+    if overview.task_managers > 0 && short {
+        eprintln!(
+            "nexmark: the cluster has {} free slots and jobs want {parallelism}: they wait until there are more",
+            overview.slots_available
+        );
+    }
+    Ok(flink)
+}
+
 /// Runs and reports; whether every query did what was asked.
 pub(crate) fn run(options: &RunOptions) -> Result<bool> {
     let names = options.queries.concat();
@@ -80,7 +97,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<bool> {
     };
     let flink = match (&own, &options.flink) {
         (Some(cluster), _) => cluster.rest().clone(),
-        (None, url) => FlinkRest::new(url.as_deref().unwrap_or_default()),
+        (None, url) => somebodys(url.as_deref().unwrap_or_default(), options.parallelism)?,
     };
     let runner = Runner {
         jar: flink.upload(&artefacts::nexmark_jar()?)?,
@@ -263,7 +280,7 @@ mod tests {
     use clap::Parser;
     use weir_testbed::state_dir::StateDir;
 
-    use super::Runner;
+    use super::{Runner, somebodys};
     use crate::cli::{Command, Nexmark};
     use crate::result::{QueryResult, Status};
     use crate::stand_in::StandIn;
@@ -294,6 +311,15 @@ mod tests {
         assert_eq!((figures.events, figures.rows), (1_000, Some(1_000)));
         assert!((figures.events_per_second - 500.0).abs() < 1e-9);
         assert_eq!(figures.checkpoint_bytes, Some(4));
+    }
+
+    #[test]
+    fn an_address_where_no_flink_is_is_named() {
+        let error = somebodys("http://127.0.0.1:1", 1).unwrap_err().to_string();
+        assert!(
+            error.contains("no Flink answers at http://127.0.0.1:1"),
+            "{error}"
+        );
     }
 
     #[test]
