@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use weir_scaling::{
-    CacheState, Change, History, OperatorKey, ShapeChange, Snapshot, TaskManagerPlan,
+    CacheState, Change, History, Name, OperatorKey, ShapeChange, Snapshot, TaskManagerPlan,
     TaskManagerState, restore,
 };
 
@@ -150,11 +150,13 @@ impl Memory {
 
     /// Takes the sizes in that a new shape gives to the subtasks of each vertex, and forgets those of subtasks it has no more.
     fn remember_shape(&mut self, job_id: &str, change: &ShapeChange, at_ms: u64) {
+        let job_id = Name::from(job_id);
         for vertex in change.vertices.values() {
             for memory in &vertex.memory {
+                let operator_name = Name::from(memory.operator_name.as_str());
                 let key = |subtask_index| OperatorKey {
-                    job_id: job_id.to_owned(),
-                    operator_name: memory.operator_name.clone(),
+                    job_id: job_id.clone(),
+                    operator_name: operator_name.clone(),
                     subtask_index,
                 };
                 let size = |subtask_index| OperatorSize {
@@ -253,7 +255,7 @@ impl Memory {
     }
 
     fn restarts(&self, cache: &CacheState) -> bool {
-        self.restarting.contains(&cache.operator.job_id)
+        self.restarting.contains(cache.operator.job_id.as_str())
     }
 
     fn remember(&mut self, sizes: &[OperatorSize], seen_at_ms: u64) {

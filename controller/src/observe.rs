@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use weir_protocol::{CacheId, CacheReport, HookState, MemoryMode, Report};
 use weir_scaling::{
-    BudgetState, CacheState, JobState, Load, OperatorKey, Snapshot, TaskManagerState, Terms, Window,
+    BudgetState, CacheState, JobState, Load, Names, OperatorKey, Snapshot, TaskManagerState, Terms,
+    Window,
 };
 
 use crate::clock::millis_of;
@@ -150,8 +151,8 @@ fn same_life(earlier: &CacheReport, later: &CacheReport) -> bool {
 #[must_use]
 pub fn key_of(operator: &weir_protocol::OperatorSubtask) -> OperatorKey {
     OperatorKey {
-        job_id: operator.job_id.clone(),
-        operator_name: operator.operator_name.clone(),
+        job_id: operator.job_id.as_str().into(),
+        operator_name: operator.operator_name.as_str().into(),
         subtask_index: operator.subtask_index,
     }
 }
@@ -165,12 +166,13 @@ pub fn snapshot(
     now: Instant,
     at_ms: u64,
 ) -> Snapshot {
+    let mut names = Names::default();
     let mut by_tm: BTreeMap<String, TaskManagerState> = BTreeMap::new();
     for agent in fleet.agents() {
         let (Some(report), Some(age)) = (agent.log.newest(), agent.log.age(now)) else {
             continue;
         };
-        let tm = task_manager(report, &agent.log, windows, millis_of(age));
+        let tm = task_manager(report, &agent.log, windows, millis_of(age), &mut names);
         let fresher = by_tm
             .get(&tm.tm_id)
             .is_none_or(|known| tm.data_age_ms < known.data_age_ms);
@@ -197,11 +199,16 @@ fn task_manager(
     log: &ReportLog,
     windows: Windows,
     data_age_ms: u64,
+    names: &mut Names,
 ) -> TaskManagerState {
     let cache = |c: &CacheReport| CacheState {
         id: c.id.0,
-        operator: key_of(&c.operator),
-        task_name: c.operator.task_name.clone(),
+        operator: OperatorKey {
+            job_id: names.shared(&c.operator.job_id),
+            operator_name: names.shared(&c.operator.operator_name),
+            subtask_index: c.operator.subtask_index,
+        },
+        task_name: names.shared(&c.operator.task_name),
         parallelism: c.operator.parallelism,
         attempt: c.operator.attempt,
         capacity_bytes: c.capacity_bytes,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use weir_protocol::Report;
 use weir_scaling::{
-    CachePlan, CacheState, JobState, OperatorKey, PredictedRatio, Snapshot, TaskManagerPlan,
+    CachePlan, CacheState, JobState, Name, OperatorKey, PredictedRatio, Snapshot, TaskManagerPlan,
 };
 
 use crate::act::ActResult;
@@ -112,7 +112,7 @@ pub struct CacheStatus {
     /// Whose.
     pub operator: OperatorKey,
     /// The whole chain's name.
-    pub task_name: String,
+    pub task_name: Name,
     /// Capacity in force.
     pub capacity_bytes: u64,
     /// Bytes held.

@@ -6,7 +6,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use std::hint::black_box;
 use std::time::Duration;
 use weir_scaling::{
-    BudgetState, CacheState, Edge, History, JobState, Load, Measured, OperatorKey, Policy,
+    BudgetState, CacheState, Edge, History, JobState, Load, Measured, Name, OperatorKey, Policy,
     Snapshot, SourceState, SubtaskState, TaskManagerState, Terms, VertexState, WeirPolicy, Window,
 };
 
@@ -56,9 +56,11 @@ fn snapshot(operators: usize, tight: bool) -> Snapshot {
     let mut vertices = Vec::new();
     let mut edges = Vec::new();
     let mut caches = Vec::new();
+    // As the controller builds it: every name is there once.
+    let job = Name::from("a".repeat(32));
     for at in 0..operators {
         let group = Some(format!("group-{at}"));
-        let name = format!("operator-{at}");
+        let name = Name::from(format!("operator-{at}"));
         let upstream = if at % PER_PIPELINE == 0 {
             let source = source(&format!("source-{at}"), group.clone());
             vertices.push(source);
@@ -68,13 +70,13 @@ fn snapshot(operators: usize, tight: bool) -> Snapshot {
         };
         edges.push(Edge {
             from: upstream,
-            to: name.clone(),
+            to: name.to_string(),
             records_per_second: Measured::of(RECORDS_PER_S),
         });
         let busy = if at % 2 == 0 { 1.0 } else { 0.4 };
         vertices.push(vertex(&name, group, SUBTASKS, busy));
         let first = caches.len() as u64;
-        caches.extend((0..SUBTASKS).map(|i| cache(&name, i, first + u64::from(i), busy)));
+        caches.extend((0..SUBTASKS).map(|i| cache(&job, &name, i, first + u64::from(i), busy)));
     }
     let used = operators as u32 * SUBTASKS;
     let bytes = u64::from(used) * CACHE_BYTES;
@@ -82,7 +84,7 @@ fn snapshot(operators: usize, tight: bool) -> Snapshot {
     Snapshot {
         at_ms: 1_000_000,
         jobs: Some(vec![JobState {
-            job_id: "a".repeat(32),
+            job_id: job.to_string(),
             name: "bench".to_owned(),
             state: "RUNNING".to_owned(),
             restarts: Some(0),
@@ -147,7 +149,7 @@ fn vertex(name: &str, group: Option<String>, parallelism: u32, busy: f64) -> Ver
     }
 }
 
-fn cache(task: &str, subtask_index: u32, id: u64, busy: f64) -> CacheState {
+fn cache(job: &Name, task: &Name, subtask_index: u32, id: u64, busy: f64) -> CacheState {
     let lookups = (RECORDS_PER_S / f64::from(SUBTASKS)) as u64 * 60;
     let point = |mib: u64, miss_ratio: f64| weir_mrc::CurvePoint {
         bytes: mib << 20,
@@ -159,11 +161,11 @@ fn cache(task: &str, subtask_index: u32, id: u64, busy: f64) -> CacheState {
     CacheState {
         id,
         operator: OperatorKey {
-            job_id: "a".repeat(32),
-            operator_name: task.to_owned(),
+            job_id: job.clone(),
+            operator_name: task.clone(),
             subtask_index,
         },
-        task_name: task.to_owned(),
+        task_name: task.clone(),
         parallelism: SUBTASKS,
         attempt: 0,
         capacity_bytes: CACHE_BYTES,

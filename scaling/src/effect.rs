@@ -119,11 +119,11 @@ mod tests {
         CacheState {
             id: 1,
             operator: crate::OperatorKey {
-                job_id: String::new(),
-                operator_name: String::new(),
+                job_id: crate::Name::from(""),
+                operator_name: crate::Name::from(""),
                 subtask_index: 0,
             },
-            task_name: String::new(),
+            task_name: crate::Name::from(""),
             parallelism: 1,
             attempt: 0,
             capacity_bytes: 100,

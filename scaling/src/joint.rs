@@ -34,13 +34,14 @@ pub(crate) struct Joint {
 }
 
 /// A vertex that can be decided on.
-#[derive(Clone)]
 pub(crate) struct Subject<'a> {
     /// Position in [`JobState::vertices`].
     at: usize,
     vertex: &'a VertexState,
     caches: &'a TaskCaches<'a>,
     shape: SubtaskShape,
+    /// The whole of what it has to process, records per second.
+    target_per_s: f64,
     frontier: Frontier<'a>,
 }
 
@@ -114,7 +115,7 @@ impl Joint {
         let model = history.models.jobs.get(&job.job_id);
         let restarts_at_target = model.map_or(0, |m| m.restarts_at_target);
         let fixed = Fixed::of(snapshot, job, &subjects, caches, memory);
-        let choices = choose(&subjects, snapshot, job, restarts_at_target, &fixed);
+        let choices = choose(&mut subjects, snapshot, job, restarts_at_target, &fixed);
         report::plan(job, plans, &subjects, &choices)
     }
 
@@ -148,15 +149,10 @@ impl Joint {
         if target_per_s <= 0.0 {
             return Err(VertexReason::Idle);
         }
-        for tm in &snapshot.task_managers {
-            if tm.data_age_ms > self.limits.max_data_age_ms {
-                let missing = Missing::Stale {
-                    age_ms: tm.data_age_ms,
-                };
-                if tm.caches.iter().any(|c| c.task_name == vertex.name) {
-                    return Err(frozen("the state of its caches", missing));
-                }
-            }
+        let age_ms = caches.data_age_ms;
+        if age_ms > self.limits.max_data_age_ms {
+            let missing = Missing::Stale { age_ms };
+            return Err(frozen("the state of its caches", missing));
         }
         let not_reported = || frozen("how long it takes for a record", Missing::NotReported);
         let shape = caches
@@ -183,6 +179,7 @@ impl Joint {
             vertex,
             caches,
             shape,
+            target_per_s,
             frontier: Frontier::new(model, predictor, need),
         })
     }
@@ -191,11 +188,9 @@ impl Joint {
 // === impl Subject ===
 
 impl Subject<'_> {
-    /// The same vertex, if it had to process only this share of its target.
-    fn asking(&self, share: f64) -> Self {
-        let mut asking = self.clone();
-        asking.frontier.need.target_per_s *= share;
-        asking
+    /// From here on it has to process only this share of its target.
+    fn ask(&mut self, share: f64) {
+        self.frontier.need.target_per_s = self.target_per_s * share;
     }
 }
 

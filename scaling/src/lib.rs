@@ -30,6 +30,7 @@ mod joint;
 mod justin;
 mod measured;
 mod model;
+mod name;
 mod plan;
 mod policies;
 mod policy;
@@ -62,6 +63,7 @@ pub use job_reason::{JobVerdict, VertexReason};
 pub use justin::{JustinPolicy, JustinVariant, MemoryLevels};
 pub use measured::{Measured, Missing};
 pub use model::Models;
+pub use name::{Name, Names};
 pub use plan::{
     Alternative, AlternativeKind, CachePlan, Effect, Plan, TaskManagerPlan, WriteBufferPlan,
 };

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use predict::{Line, Predictor, Seconds};
 use state_cost::StateCost;
-pub(crate) use task_caches::{TaskCaches, VertexCaches};
+pub(crate) use task_caches::{OperatorBytes, TaskCaches, VertexCaches};
 
 /// What was learned, by job and vertex.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -320,11 +320,11 @@ mod tests {
         crate::CacheState {
             id: 1,
             operator: crate::OperatorKey {
-                job_id: "job".to_owned(),
-                operator_name: "join".to_owned(),
+                job_id: "job".into(),
+                operator_name: "join".into(),
                 subtask_index: 0,
             },
-            task_name: "join".to_owned(),
+            task_name: "join".into(),
             parallelism: 1,
             attempt: 0,
             capacity_bytes: 0,

@@ -5,6 +5,8 @@
 //! load of its busiest instance (Flink's operator autoscaler), which skew makes the smaller one. Whatever is not known stays
 //! [`Missing`], and so does what follows from it.
 
+use std::borrow::Cow;
+
 use crate::ds2::topological_order;
 use crate::{JobState, Measured, Missing, SubtaskState, Terms, VertexState};
 
@@ -121,7 +123,18 @@ impl VertexRates {
     }
 
     fn of(vertex: &VertexState) -> Self {
-        let all = |value: fn(&SubtaskState) -> &Measured| complete(vertex, value);
+        let subtasks = complete(vertex);
+        let all = |value: fn(&SubtaskState) -> &Measured| -> Result<Vec<f64>, Missing> {
+            let subtasks = subtasks.as_ref().map_err(Missing::clone)?;
+            let mut values = Vec::with_capacity(subtasks.len());
+            for subtask in subtasks.iter() {
+                match value(subtask) {
+                    Measured::Known(value) => values.push(*value),
+                    Measured::Missing(missing) => return Err(missing.clone()),
+                }
+            }
+            Ok(values)
+        };
         let inputs = all(|s| &s.records_in_per_second);
         let loads = all(|s| &s.busy);
         let sum = |values: &Result<Vec<f64>, Missing>| match values {
@@ -157,11 +170,8 @@ impl VertexRates {
     }
 }
 
-/// Values of all subtasks in the order of their index, or why they are not complete.
-fn complete(
-    vertex: &VertexState,
-    value: fn(&SubtaskState) -> &Measured,
-) -> Result<Vec<f64>, Missing> {
+/// All subtasks in the order of their index, or why they are not complete.
+fn complete(vertex: &VertexState) -> Result<Cow<'_, [SubtaskState]>, Missing> {
     let expected = vertex.parallelism;
     let reported = u32::try_from(vertex.subtasks.len()).unwrap_or(u32::MAX);
     if reported == 0 {
@@ -170,9 +180,11 @@ fn complete(
     if reported != expected {
         return Err(Missing::LostReports { reported, expected });
     }
-    let mut subtasks: Vec<&SubtaskState> = vertex.subtasks.iter().collect();
-    subtasks.sort_by_key(|s| s.index);
-    subtasks.into_iter().map(|s| value(s).get()).collect()
+    let mut subtasks = Cow::from(&vertex.subtasks);
+    if !subtasks.is_sorted_by_key(|s| s.index) {
+        subtasks.to_mut().sort_by_key(|s| s.index);
+    }
+    Ok(subtasks)
 }
 
 /// An instance without input says nothing of its rate: it counts like the mean of the others.

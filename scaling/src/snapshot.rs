@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use weir_mrc::MissRatioCurve;
 
-use crate::{JobState, Measured, SlotState, Terms};
+use crate::{JobState, Measured, Name, SlotState, Terms};
 
 /// The job and its TaskManagers at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,9 +67,9 @@ pub struct BudgetState {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OperatorKey {
     /// Flink's job id.
-    pub job_id: String,
+    pub job_id: Name,
     /// The operator that owns the state.
-    pub operator_name: String,
+    pub operator_name: Name,
     /// Zero-based index.
     pub subtask_index: u32,
 }
@@ -82,7 +82,7 @@ pub struct CacheState {
     /// Whose it is.
     pub operator: OperatorKey,
     /// The whole chain's name.
-    pub task_name: String,
+    pub task_name: Name,
     /// Parallelism of the operator.
     pub parallelism: u32,
     /// Flink's attempt number of the subtask.

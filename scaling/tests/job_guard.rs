@@ -226,9 +226,9 @@ fn stateful(instances: u32, target: f64, budget_mib: u64) -> Snapshot {
     let mut s = map(instances, target);
     let cache = |index: u32| {
         let mut cache = cache(u64::from(index) + 1, 64, 1_000, falling(128, 0.0));
-        cache.operator.operator_name = "Map".to_owned();
+        cache.operator.operator_name = "Map".into();
         cache.operator.subtask_index = index;
-        cache.task_name = "map".to_owned();
+        cache.task_name = "map".into();
         cache
     };
     s.task_managers = vec![task_manager(

@@ -32,9 +32,9 @@ fn caches(task: &str, id: u64, doing: &Doing) -> Vec<CacheState> {
     let falls = curve(&[(0, least), (doing.mib, 0.5), (doing.mib * 4, best)], 0.01);
     let of_subtask = |index: u32| {
         let mut cache = cache(id + u64::from(index), doing.mib, each as u64, falls.clone());
-        cache.operator.operator_name = task.to_owned();
+        cache.operator.operator_name = task.into();
         cache.operator.subtask_index = index;
-        cache.task_name = task.to_owned();
+        cache.task_name = task.into();
         cache.parallelism = doing.instances;
         cache.miss_seconds = Some(0.5 * doing.busy / each);
         cache.hit_seconds = Some(0.0);

@@ -20,9 +20,9 @@ fn join(target: f64, mib: u64, curve: MissRatioCurve) -> Snapshot {
     ]));
     let cache = |index: u32| {
         let mut cache = cache(u64::from(index) + 1, mib, 1_000, curve.clone());
-        cache.operator.operator_name = "Join".to_owned();
+        cache.operator.operator_name = "Join".into();
         cache.operator.subtask_index = index;
-        cache.task_name = "join".to_owned();
+        cache.task_name = "join".into();
         cache
     };
     let mut tm = task_manager(1024, vec![cache(0), cache(1)]);

@@ -109,10 +109,22 @@ fn a_job_whose_source_steps_up_gets_the_instances_ds2_computes_and_its_lag_drain
     );
     assert_eq!(first.from, 1);
     for vertex in &decided {
-        let computed = (vertex.target / vertex.per_instance).ceil();
-        assert_eq!(f64::from(vertex.to), computed, "{vertex}");
-        assert!(vertex.to > vertex.from, "{vertex}");
+        match vertex.why {
+            Why::Ds2(by) => {
+                let computed = (by.target / by.per_instance).ceil();
+                assert_eq!(f64::from(by.wanted), computed, "{vertex}");
+                let cut = (vertex.from + 1..by.wanted).contains(&vertex.to);
+                assert!(vertex.to == by.wanted || cut, "{vertex}");
+                assert!(vertex.to > vertex.from, "{vertex}");
+            }
+            Why::RolledBack => assert!(vertex.to < vertex.from, "{vertex}"),
+        }
     }
+    let whole = |v: &Decided| matches!(v.why, Why::Ds2(by) if by.wanted == v.to);
+    assert!(
+        decided.iter().any(whole),
+        "what DS2 computed was never carried out whole: {decided:#?}"
+    );
     let last = decided.last().unwrap();
     let vertices = cluster.rest().job(&id).unwrap().vertices;
     let running: Vec<_> = vertices.iter().map(|v| v.parallelism).collect();
@@ -183,29 +195,46 @@ fn pending_records(status: &Value) -> Option<f64> {
     pending.find_map(Value::as_f64)
 }
 
-/// What DS2 decided on the aggregation, each time that it was carried out.
+/// A change of the aggregation that was carried out.
 #[derive(Debug)]
 struct Decided {
     from: u32,
     to: u32,
-    target: f64,
-    per_instance: f64,
+    why: Why,
     pending_records: f64,
+}
+
+/// Who chose that number of instances.
+#[derive(Debug, Clone, Copy)]
+enum Why {
+    /// DS2; the guard may have cut it to what one step or the slots allow.
+    Ds2(Wish),
+    /// The guard: the change before did less than was predicted.
+    RolledBack,
+}
+
+/// What DS2 wanted.
+#[derive(Debug, Clone, Copy)]
+struct Wish {
+    wanted: u32,
+    /// Records per second to process.
+    target: f64,
+    /// Records per second that one instance could, reckoned anew from the snapshot.
+    per_instance: f64,
 }
 
 impl std::fmt::Display for Decided {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            from,
-            to,
-            target,
-            per_instance,
-            pending_records,
-        } = self;
-        write!(
-            f,
-            "from {from} to {to} instances: {target:.0} records/s to process, {per_instance:.0} by each, {pending_records:.0} waited"
-        )
+        let (from, to, waited) = (self.from, self.to, self.pending_records);
+        write!(f, "from {from} to {to} instances, {waited:.0} waited: ")?;
+        match self.why {
+            Why::Ds2(by) => write!(
+                f,
+                "{} wanted, for {:.0} records/s to process, {:.0} by each",
+                by.wanted, by.target, by.per_instance
+            ),
+            Why::RolledBack => f.write_str("rolled back"),
+        }
     }
 }
 
@@ -219,19 +248,46 @@ fn decisions(history: &Path) -> Vec<Decided> {
             .find(|d| d["decision"] == shape["decision"])
             .unwrap();
         let vertices = decision["plan"]["jobs"][0]["vertices"].as_array().unwrap();
-        let vertex = vertices
-            .iter()
-            .find(|v| v["reason"]["target"].is_number())
-            .unwrap();
-        let instances = |name: &str| u32::try_from(vertex[name].as_u64().unwrap()).unwrap();
+        let changed = |v: &&Value| v["from_parallelism"] != v["to_parallelism"];
+        let vertex = vertices.iter().find(changed);
+        let vertex = vertex.unwrap_or_else(|| panic!("no vertex changes: {decision:#}"));
+        let instances = |value: &Value| u32::try_from(value.as_u64().unwrap()).unwrap();
+        let [from, to] =
+            ["from_parallelism", "to_parallelism"].map(|name| instances(&vertex[name]));
         let snapshot = serde_json::json!({"jobs": decision["snapshot"]["jobs"]});
+        let wish = |wanted| Wish {
+            wanted,
+            target: vertex["target_records_per_second"].as_f64().unwrap(),
+            per_instance: per_instance(&snapshot, &vertex["vertex_id"]),
+        };
+        let why = match vertex["reason"]["why"].as_str() {
+            Some("rate") => Why::Ds2(wish(to)),
+            Some("limited") => Why::Ds2(wish(instances(&vertex["reason"]["wanted"]))),
+            Some("rolled-back") => Why::RolledBack,
+            _ => panic!("nobody's reason to change anything: {vertex:#}"),
+        };
         Decided {
-            from: instances("from_parallelism"),
-            to: instances("to_parallelism"),
-            target: vertex["reason"]["target"].as_f64().unwrap(),
-            per_instance: vertex["reason"]["per_instance"].as_f64().unwrap(),
+            from,
+            to,
+            why,
             pending_records: pending_records(&snapshot).unwrap(),
         }
     });
     decided.collect()
+}
+
+/// Records per second that one instance of a vertex can process: what each reads for a second of work, the mean over those with input.
+fn per_instance(snapshot: &Value, id: &Value) -> f64 {
+    let vertices = snapshot["jobs"][0]["vertices"].as_array().unwrap();
+    let vertex = vertices.iter().find(|v| v["id"] == *id).unwrap();
+    let subtasks = vertex["subtasks"].as_array().unwrap();
+    let number = |value: &Value| value.as_f64().unwrap();
+    let rates: Vec<f64> = subtasks
+        .iter()
+        .map(|s| (number(&s["records_in_per_second"]), number(&s["busy"])))
+        .filter(|(input, _)| *input > 0.0)
+        // Flink tells no load more finely.
+        .map(|(input, busy)| input / busy.max(0.001))
+        .collect();
+    rates.iter().sum::<f64>() / rates.len() as f64
 }

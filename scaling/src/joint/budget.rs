@@ -25,6 +25,8 @@ pub(crate) struct Memory {
     pub bytes: f64,
     /// What a byte of write buffers takes.
     pub write_buffer_cost: f64,
+    /// Smallest capacity every cache may be given.
+    pub least_cache_bytes: u64,
 }
 
 // === impl Memory ===
@@ -36,7 +38,12 @@ impl Memory {
         let for_caches: f64 = tms.map(|tm| tm.budget.cache_bytes as f64).sum();
         let there = for_caches + write_buffer_cost * caches.write_buffer_bytes as f64;
         let budget = snapshot.terms.memory_budget_bytes;
+        let minima = snapshot
+            .task_managers
+            .iter()
+            .map(|tm| tm.budget.min_cache_bytes);
         Self {
+            least_cache_bytes: minima.max().unwrap_or(0),
             bytes: budget.map_or(there, |b| there.min(b as f64)),
             write_buffer_cost,
         }

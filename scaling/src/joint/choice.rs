@@ -112,44 +112,46 @@ const SHARES: [f64; 9] = [0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2];
 
 /// A choice for every subject, in their order.
 pub(crate) fn choose(
-    subjects: &[Subject<'_>],
+    subjects: &mut [Subject<'_>],
     snapshot: &Snapshot,
     job: &JobState,
     restarts_at_target: u32,
     fixed: &Fixed,
 ) -> Vec<Chosen> {
-    let asking = |asked: &[Subject<'_>]| {
-        let wish = |s: &Subject<'_>| Wish::of(s, restarts_at_target);
-        let wishes: Vec<Wish> = asked.iter().map(wish).collect();
-        let by = |price: Price| of_job(asked, &wishes, snapshot, job, restarts_at_target, price);
-        let floors = floors(asked, &wishes);
-        match budget::within(fixed, floors.as_deref(), by) {
-            Ok(choices) => Ok(chosen(choices, wishes)),
-            Err(choices) => Err((choices, wishes, floors)),
-        }
+    let ask = |subjects: &mut [Subject<'_>], share: f64, wishes: &mut Vec<Wish>| {
+        subjects.iter_mut().for_each(|s| s.ask(share));
+        Wish::fill(wishes, subjects, restarts_at_target);
+        let by = |price: Price| of_job(subjects, wishes, snapshot, job, restarts_at_target, price);
+        budget::within(fixed, floors(subjects, wishes).as_deref(), by)
     };
-    let (first, wishes, floors) = match asking(subjects) {
-        Ok(chosen) => return chosen,
-        Err(first) => first,
+    let mut wishes = Vec::with_capacity(subjects.len());
+    let whole = match ask(subjects, 1.0, &mut wishes) {
+        Ok(choices) => return chosen(choices, wishes),
+        Err(whole) => whole,
     };
     // The budgets do not allow all targets: as large a share of them as they do, alike for all, since a pipeline is as fast as its
     // slowest vertex. Not again and again, as measurements scatter.
     if restarts_at_target < 2 {
+        let floors = floors(subjects, &wishes);
         let taken = floors.map_or(1.0, |f| fixed.share_taken(&f));
-        let by_share = |share: f64| {
-            let asked: Vec<Subject<'_>> = subjects.iter().map(|s| s.asking(share)).collect();
-            asking(&asked).ok()
-        };
-        if let Some(best) = largest_share(taken, by_share) {
-            return best;
+        let mut kept = Vec::new();
+        let best = largest_share(taken, |share| {
+            let choices = ask(subjects, share, &mut wishes).ok()?;
+            std::mem::swap(&mut wishes, &mut kept);
+            Some(choices)
+        });
+        subjects.iter_mut().for_each(|s| s.ask(1.0));
+        if let Some(choices) = best {
+            return chosen(choices, kept);
         }
+        Wish::fill(&mut wishes, subjects, restarts_at_target);
     }
-    chosen(budget::fit(subjects, fixed, first), wishes)
+    chosen(budget::fit(subjects, fixed, whole), wishes)
 }
 
 /// What the largest share of the targets that fits leads to. A smaller share never takes more; what the whole takes at least tells
 /// about where to look.
-fn largest_share<T>(taken: f64, by_share: impl Fn(f64) -> Option<T>) -> Option<T> {
+fn largest_share<T>(taken: f64, mut by_share: impl FnMut(f64) -> Option<T>) -> Option<T> {
     let (mut best, mut low, mut high) = (None, 0, SHARES.len());
     let mut next = SHARES.partition_point(|share| share * taken > 1.0);
     while low < high {
@@ -225,11 +227,11 @@ fn of_job(
             .zip(&goals)
             .map(|((s, _), goal)| goal.and_then(|(goal, kind)| trial(s, goal, kind)))
             .collect(),
-        false => vec![None; goals.len()],
+        false => Vec::new(),
     };
     let hold = doubtful || trials.iter().any(Option::is_some);
-    let of_one = |(wish, (goal, trial)): (&Wish, (Option<(&Candidate, Kind)>, _))| {
-        let (kind, candidate) = match (goal, trial) {
+    let of_one = |at: usize, wish: &Wish, goal: Option<(&Candidate, Kind)>| {
+        let (kind, candidate) = match (goal, trials.get(at).copied().flatten()) {
             (_, Some(trial)) => (Kind::Trial, trial),
             (Some((goal, kind)), None) if !hold => (kind, *goal),
             _ => wish.stays,
@@ -240,10 +242,9 @@ fn of_job(
             present: wish.present,
         }
     };
-    wishes
-        .iter()
-        .zip(goals.into_iter().zip(trials))
-        .map(of_one)
+    let choices = wishes.iter().zip(goals).enumerate();
+    choices
+        .map(|(at, (wish, goal))| of_one(at, wish, goal))
         .collect()
 }
 
@@ -310,8 +311,22 @@ fn trial(subject: &Subject<'_>, goal: &Candidate, kind: Kind) -> Option<Candidat
 // === impl Wish ===
 
 impl Wish {
-    fn of(subject: &Subject<'_>, restarts_at_target: u32) -> Self {
-        let frontier = subject.frontier.candidates();
+    /// Replaces the wishes by those of these subjects.
+    fn fill(wishes: &mut Vec<Self>, subjects: &[Subject<'_>], restarts_at_target: u32) {
+        if wishes.is_empty() {
+            let all = subjects.iter();
+            wishes.extend(all.map(|s| Self::of(s, restarts_at_target, Vec::new())));
+            return;
+        }
+        for (wish, subject) in wishes.iter_mut().zip(subjects) {
+            let room = std::mem::take(&mut wish.frontier);
+            *wish = Self::of(subject, restarts_at_target, room);
+        }
+    }
+
+    /// `room`: a vector for the frontier, to be filled anew.
+    fn of(subject: &Subject<'_>, restarts_at_target: u32, room: Vec<Candidate>) -> Self {
+        let frontier = subject.frontier.candidates(room);
         let present = subject.frontier.candidate(subject.shape);
         let here = frontier
             .iter()

@@ -1,12 +1,13 @@
 //! The frontier of one vertex: for each parallelism the fewest bytes that meet the target with confidence.
 
+use std::cell::RefCell;
+
 use super::budget::Memory;
 use super::normal::probability_below;
 use crate::model::{Line, Predictor, Seconds, SubtaskShape, TaskCaches, VertexModel};
 use crate::{Snapshot, VertexState};
 
 /// What a vertex has to do, and within which limits.
-#[derive(Clone)]
 pub(crate) struct Need<'a> {
     pub target_per_s: f64,
     pub present: SubtaskShape,
@@ -41,11 +42,26 @@ pub(crate) struct Candidate {
 }
 
 /// The frontier.
-#[derive(Clone)]
 pub(crate) struct Frontier<'a> {
     pub model: &'a VertexModel,
     pub predictor: Predictor<'a>,
     pub need: Need<'a>,
+    /// What was reckoned already: it holds for any target.
+    reaches: RefCell<Vec<Reach>>,
+    /// The parallelisms of these.
+    reached: RefCell<Vec<u32>>,
+}
+
+/// How fast an instance can be at a parallelism and a size of the write buffers.
+#[derive(Clone, Copy)]
+struct Reach {
+    write_buffer_bytes: f64,
+    /// With the fewest bytes.
+    least: Seconds,
+    /// With all there are.
+    most: Seconds,
+    /// The step of [`Search`] with the fewest bytes that are as fast as any; absent until somebody asks.
+    fastest: Option<(u32, Seconds)>,
 }
 
 // === impl Candidate ===
@@ -73,9 +89,7 @@ impl<'a> Need<'a> {
         memory: &Memory,
     ) -> Self {
         let terms = &snapshot.terms;
-        let operators = caches.all.len() / (present.parallelism as usize).max(1);
-        let budgets = || snapshot.task_managers.iter().map(|tm| tm.budget);
-        let least = budgets().map(|b| b.min_cache_bytes).max().unwrap_or(0);
+        let operators = caches.len() / (present.parallelism as usize).max(1);
         let slots = [
             terms.slot_budget,
             snapshot.slots.map(|s| s.total),
@@ -85,14 +99,14 @@ impl<'a> Need<'a> {
         Self {
             target_per_s,
             present: *present,
-            least_cache_bytes: least as f64 * operators as f64,
+            least_cache_bytes: memory.least_cache_bytes as f64 * operators as f64,
             most_bytes_together: memory.bytes,
             write_buffer_cost: memory.write_buffer_cost,
             most_parallelism: slots.into_iter().flatten().min().unwrap_or(1).max(1),
             allowed: vertex.allowed_parallelisms.as_deref(),
             slot_price: terms.slot_second / sharing,
             byte_price: terms.gib_second / Self::GIB,
-            has_memory: !caches.all.is_empty(),
+            has_memory: !caches.is_empty(),
             has_write_path: caches.have_write_paths && memory.write_buffer_cost > 0.0,
         }
     }
@@ -118,6 +132,8 @@ impl<'a> Frontier<'a> {
             model,
             predictor,
             need,
+            reaches: RefCell::default(),
+            reached: RefCell::default(),
         }
     }
 
@@ -144,6 +160,9 @@ impl<'a> Frontier<'a> {
 
     /// With this parallelism, the fewest bytes that meet the target with confidence, or else the fewest that are as fast as any.
     pub fn at(&self, parallelism: u32) -> Candidate {
+        if !self.need.has_write_path || self.model.write.is_none() {
+            return self.at_write_buffer(parallelism, self.need.present.write_buffer_bytes);
+        }
         let mut best: Option<Candidate> = None;
         for write_buffer_bytes in self.write_buffers(parallelism) {
             let candidate = self.at_write_buffer(parallelism, write_buffer_bytes);
@@ -177,8 +196,8 @@ impl<'a> Frontier<'a> {
         if parallelism != present.parallelism || cache_bytes >= grown {
             return *candidate;
         }
-        let useful = self.search(parallelism, write_buffer_bytes).fastest();
-        let useful = useful.shape.cache_bytes;
+        let (step, _) = self.search(parallelism, write_buffer_bytes).fastest();
+        let useful = self.cache_bytes_at(step, parallelism, write_buffer_bytes);
         self.candidate(SubtaskShape {
             cache_bytes: grown.min(useful).max(cache_bytes),
             ..candidate.shape
@@ -186,7 +205,9 @@ impl<'a> Frontier<'a> {
     }
 
     /// Every parallelism worth a look, ascending, the present one among them.
-    pub fn candidates(&self) -> Vec<Candidate> {
+    ///
+    /// `room`: a vector that is no longer needed, to be filled anew.
+    pub fn candidates(&self, mut room: Vec<Candidate>) -> Vec<Candidate> {
         let mut parallelisms = match &self.need.allowed {
             Some(allowed) => allowed.to_vec(),
             None => self.parallelisms(),
@@ -197,7 +218,9 @@ impl<'a> Frontier<'a> {
         parallelisms.push(self.need.present.parallelism);
         parallelisms.sort_unstable();
         parallelisms.dedup();
-        parallelisms.into_iter().map(|p| self.at(p)).collect()
+        room.clear();
+        room.extend(parallelisms.into_iter().map(|p| self.at(p)));
+        room
     }
 
     /// Confidence with which bytes are dealt.
@@ -208,15 +231,14 @@ impl<'a> Frontier<'a> {
     /// From the least parallelism that may be enough with all the bytes to the one that is with the fewest.
     fn parallelisms(&self) -> Vec<u32> {
         let need = &self.need;
-        let enough = |bytes: &dyn Fn(u32) -> f64, margin: f64| {
+        let enough = |mut low: u32, bytes: fn(&Reach) -> &Seconds, margin: f64| {
             // The rate rises with the parallelism: bisect.
-            let (mut low, mut high) = (1, need.most_parallelism);
+            let mut high = need.most_parallelism;
             let least = (need.target_per_s / margin).ln();
             while low < high {
                 let middle = low + (high - low) / 2;
-                let line = self.predictor.line(middle, need.present.write_buffer_bytes);
-                let seconds = line.seconds(line.position(bytes(middle)));
-                if f64::from(middle).ln() - seconds.ln_seconds >= least {
+                let (_, reach) = self.reach(middle, need.present.write_buffer_bytes);
+                if f64::from(middle).ln() - bytes(&reach).ln_seconds >= least {
                     high = middle;
                 } else {
                     low = middle + 1;
@@ -224,11 +246,8 @@ impl<'a> Frontier<'a> {
             }
             low
         };
-        let least = enough(
-            &|p| self.most_cache_bytes(p, need.present.write_buffer_bytes),
-            1.1,
-        );
-        let most = enough(&|_| need.least_cache_bytes, 0.8).max(least);
+        let least = enough(1, |reach| &reach.most, 1.1);
+        let most = enough(least, |reach| &reach.least, 0.8);
         let mut found = Vec::new();
         let mut parallelism = least.saturating_sub(1).max(1);
         while parallelism < most && found.len() < 64 {
@@ -256,30 +275,76 @@ impl<'a> Frontier<'a> {
                 write_buffer_bytes,
             });
         }
-        let search = self.search(parallelism, write_buffer_bytes);
-        search.meeting().unwrap_or_else(|| search.fastest())
+        let (number, reach) = self.reach(parallelism, write_buffer_bytes);
+        let search = || self.search(parallelism, write_buffer_bytes);
+        let ln_allowed = (f64::from(parallelism) / need.target_per_s).ln();
+        let meets =
+            |s: &Seconds| ln_allowed - s.ln_seconds >= Self::BYTES_DEVIATIONS * s.variance.sqrt();
+        let (step, seconds) = match (meets(&reach.least), meets(&reach.most)) {
+            // Most parallelisms are enough with the fewest bytes, or with none.
+            (true, _) => (0, reach.least),
+            (false, true) => search().fewest(meets),
+            (false, false) => reach.fastest.unwrap_or_else(|| {
+                let fastest = search().fastest();
+                self.reaches.borrow_mut()[number].fastest = Some(fastest);
+                fastest
+            }),
+        };
+        let shape = SubtaskShape {
+            parallelism,
+            cache_bytes: self.cache_bytes_at(step, parallelism, write_buffer_bytes),
+            write_buffer_bytes,
+        };
+        self.judge(shape, seconds)
     }
 
-    fn search(&self, parallelism: u32, write_buffer_bytes: f64) -> Search<'_> {
+    /// How fast an instance can be, and the number under which that is kept.
+    fn reach(&self, parallelism: u32, write_buffer_bytes: f64) -> (usize, Reach) {
+        let mut reaches = self.reaches.borrow_mut();
+        let mut reached = self.reached.borrow_mut();
+        let known = reached.iter().zip(0..).find(|(p, number)| {
+            **p == parallelism && reaches[*number].write_buffer_bytes == write_buffer_bytes
+        });
+        if let Some((_, number)) = known {
+            return (number, reaches[number]);
+        }
+        let search = self.search(parallelism, write_buffer_bytes);
+        let reach = Reach {
+            write_buffer_bytes,
+            least: search.seconds(0),
+            most: search.seconds(search.steps),
+            fastest: None,
+        };
+        reached.push(parallelism);
+        reaches.push(reach);
+        (reaches.len() - 1, reach)
+    }
+
+    fn search(&self, parallelism: u32, write_buffer_bytes: f64) -> Search<'a> {
         let line = self.predictor.line(parallelism, write_buffer_bytes);
-        let least_bytes = self.need.least_cache_bytes.max(1.0);
-        let most_bytes = self.most_cache_bytes(parallelism, write_buffer_bytes);
-        let (first, last) = (line.position(least_bytes), line.position(most_bytes));
-        let octaves = (most_bytes / least_bytes).log2();
+        let (least, most) = self.cache_bytes_bounds(parallelism, write_buffer_bytes);
+        let (first, last) = (line.position(least), line.position(most));
+        let octaves = (most / least).log2();
         Search {
-            frontier: self,
-            shape: SubtaskShape {
-                parallelism,
-                cache_bytes: 0.0,
-                write_buffer_bytes,
-            },
             line,
-            least_bytes,
-            most_bytes,
             first,
             last,
             steps: (octaves * Line::STEPS_PER_OCTAVE).ceil().max(0.0) as u32,
         }
+    }
+
+    /// The fewest and the most cache bytes of a subtask.
+    fn cache_bytes_bounds(&self, parallelism: u32, write_buffer_bytes: f64) -> (f64, f64) {
+        let least = self.need.least_cache_bytes.max(1.0);
+        let most = self.most_cache_bytes(parallelism, write_buffer_bytes);
+        (least, most)
+    }
+
+    /// Cache bytes of a subtask so many steps of a [`Search`] above the fewest.
+    fn cache_bytes_at(&self, step: u32, parallelism: u32, write_buffer_bytes: f64) -> f64 {
+        let (least, most) = self.cache_bytes_bounds(parallelism, write_buffer_bytes);
+        let bytes = least * (f64::from(step) / Line::STEPS_PER_OCTAVE).exp2();
+        bytes.min(most)
     }
 
     /// Cache bytes of a subtask if the vertex had all there is.
@@ -292,33 +357,24 @@ impl<'a> Frontier<'a> {
     }
 
     /// Sizes of the write buffers worth a look: as many bytes together as now, and up to four times less and more.
-    fn write_buffers(&self, parallelism: u32) -> Vec<f64> {
-        let now = self.need.present.write_buffer_bytes;
-        let same = now * f64::from(self.need.present.parallelism) / f64::from(parallelism);
-        if !self.need.has_write_path || self.model.write.is_none() {
-            return vec![now];
-        }
-        let stays = if parallelism == self.need.present.parallelism {
-            now
-        } else {
-            same
+    fn write_buffers(&self, parallelism: u32) -> [f64; 5] {
+        let SubtaskShape {
+            parallelism: at_present,
+            write_buffer_bytes: now,
+            ..
+        } = self.need.present;
+        let stays = match parallelism == at_present {
+            true => now,
+            false => now * f64::from(at_present) / f64::from(parallelism),
         };
-        [1.0, 0.5, 2.0, 0.25, 4.0]
-            .iter()
-            .map(|factor| stays * factor)
-            .collect()
+        [1.0, 0.5, 2.0, 0.25, 4.0].map(|factor| stays * factor)
     }
 }
 
 /// The search over cache bytes along one [`Line`], an eighth of an octave a step; more bytes are never worse.
 struct Search<'a> {
-    frontier: &'a Frontier<'a>,
     line: Line<'a>,
-    /// What does not change along the line.
-    shape: SubtaskShape,
-    least_bytes: f64,
-    most_bytes: f64,
-    /// Positions of these.
+    /// Positions of the fewest and the most bytes.
     first: f64,
     last: f64,
     steps: u32,
@@ -327,31 +383,15 @@ struct Search<'a> {
 // === impl Search ===
 
 impl Search<'_> {
-    /// The fewest bytes that meet the target with confidence, if any do.
-    fn meeting(&self) -> Option<Candidate> {
-        let parallelism = f64::from(self.shape.parallelism);
-        let ln_allowed = (parallelism / self.frontier.need.target_per_s).ln();
-        let meets = |s: &Seconds| {
-            ln_allowed - s.ln_seconds >= Frontier::BYTES_DEVIATIONS * s.variance.sqrt()
-        };
-        // Most parallelisms are enough with the fewest bytes, or with none.
-        let (least, most) = (self.seconds(0), self.seconds(self.steps));
-        match (meets(&least), meets(&most)) {
-            (true, _) => Some(self.candidate(0, least)),
-            (false, true) => Some(self.fewest(meets)),
-            (false, false) => None,
-        }
-    }
-
     /// The fewest bytes that are as fast as any.
-    fn fastest(&self) -> Candidate {
+    fn fastest(&self) -> (u32, Seconds) {
         let most = self.line.seconds(self.last).ln_seconds;
         let enough = most - (1.0 - Frontier::AS_FAST).ln();
         self.fewest(|s| s.ln_seconds <= enough)
     }
 
-    /// The fewest bytes that are good enough; the most there are if none is.
-    fn fewest(&self, good: impl Fn(&Seconds) -> bool) -> Candidate {
+    /// The fewest bytes that are good enough, in steps; the most there are if none is.
+    fn fewest(&self, good: impl Fn(&Seconds) -> bool) -> (u32, Seconds) {
         let (mut low, mut high) = (0, self.steps);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -361,20 +401,11 @@ impl Search<'_> {
                 low = middle + 1;
             }
         }
-        self.candidate(low, self.seconds(low))
+        (low, self.seconds(low))
     }
 
     fn seconds(&self, step: u32) -> Seconds {
         let position = (self.first + f64::from(step)).min(self.last);
         self.line.seconds(position)
-    }
-
-    fn candidate(&self, step: u32, seconds: Seconds) -> Candidate {
-        let bytes = self.least_bytes * (f64::from(step) / Line::STEPS_PER_OCTAVE).exp2();
-        let shape = SubtaskShape {
-            cache_bytes: bytes.min(self.most_bytes),
-            ..self.shape
-        };
-        self.frontier.judge(shape, seconds)
     }
 }

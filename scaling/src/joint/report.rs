@@ -3,6 +3,7 @@
 use super::Subject;
 use super::choice::{Choice, Chosen, Kind};
 use super::frontier::Candidate;
+use crate::model::OperatorBytes;
 use crate::{
     CostEffect, JobPlan, JobState, JobVerdict, OperatorMemory, PredictedRate, RejectedShape,
     Rejection, VertexPlan, VertexReason,
@@ -81,19 +82,9 @@ fn reason(subject: &Subject<'_>, choice: &Choice) -> VertexReason {
 fn memory(subject: &Subject<'_>, candidate: &Candidate) -> Vec<OperatorMemory> {
     let from = &subject.shape;
     let parallelism = f64::from(from.parallelism);
-    let mut operators: Vec<(&str, f64, f64)> = Vec::new();
-    for cache in &subject.caches.all {
-        let name = cache.operator.operator_name.as_str();
-        let buffer = cache.write_path.as_ref().map_or(0, |w| w.buffer_bytes) as f64;
-        match operators.iter_mut().find(|(known, ..)| *known == name) {
-            Some((_, capacity, buffers)) => {
-                *capacity += cache.capacity_bytes as f64;
-                *buffers += buffer;
-            }
-            None => operators.push((name, cache.capacity_bytes as f64, buffer)),
-        }
-    }
-    let of_one = |(name, capacity, buffer): (&str, f64, f64)| {
+    let of_one = |operator: &OperatorBytes<'_>| {
+        let capacity = operator.capacity_bytes as f64;
+        let buffer = operator.write_buffer_bytes as f64;
         let scale = |part: f64, to: f64, from: f64| {
             if from > 0.0 {
                 part / parallelism * to / from
@@ -109,27 +100,27 @@ fn memory(subject: &Subject<'_>, candidate: &Candidate) -> Vec<OperatorMemory> {
         );
         let changed = (buffers - buffer / parallelism).abs() >= 1.0;
         OperatorMemory {
-            operator_name: name.to_owned(),
+            operator_name: operator.name.to_string(),
             from_cache_bytes: Some(now as u64),
             to_cache_bytes: scale(capacity, candidate.shape.cache_bytes, from.cache_bytes).floor()
                 as u64,
             to_write_buffer_bytes: changed.then_some(buffers as u64),
         }
     };
-    operators.into_iter().map(of_one).collect()
+    subject.caches.operators.iter().map(of_one).collect()
 }
 
 /// The other shapes of the frontier, and why not they.
-fn rejections(
-    subject: &Subject<'_>,
-    choice: &Choice,
-    frontier: &[Candidate],
-) -> Vec<RejectedShape> {
+fn rejections<'a>(
+    subject: &'a Subject<'_>,
+    choice: &'a Choice,
+    frontier: &'a [Candidate],
+) -> impl Iterator<Item = RejectedShape> + 'a {
     let chosen = &choice.candidate;
     let others = frontier
         .iter()
-        .filter(|c| c.shape.parallelism != chosen.shape.parallelism);
-    let reject = |c: &Candidate| RejectedShape {
+        .filter(move |c| c.shape.parallelism != chosen.shape.parallelism);
+    let reject = move |c: &Candidate| RejectedShape {
         vertex_id: subject.vertex.id.clone(),
         parallelism: c.shape.parallelism,
         cache_bytes: subject
@@ -149,5 +140,5 @@ fn rejections(
             }
         },
     };
-    others.map(reject).collect()
+    others.map(reject)
 }

@@ -8,7 +8,9 @@ use super::{
 };
 use crate::model::state_cost::StateCost;
 use crate::rates::JobRates;
-use crate::{History, JobHistory, JobState, Snapshot, VertexChange, VertexState, observe_job};
+use crate::{
+    CacheState, History, JobHistory, JobState, Snapshot, VertexChange, VertexState, observe_job,
+};
 
 /// One look at a vertex.
 struct Sample {
@@ -288,13 +290,14 @@ impl VertexModel {
             },
             at_ms: seen.at_ms,
         };
-        self.learn_state(seen, &sample);
-        self.learn_write(seen, &sample);
+        let caches = seen.caches.in_order();
+        self.learn_state(&caches, &sample);
+        self.learn_write(&caches, &sample);
         self.learn_seconds(&sample);
     }
 
-    fn learn_state(&mut self, seen: &Seen<'_>, sample: &Sample) {
-        let Some(newer) = StateCost::measure(&seen.caches.all, sample.records_per_s) else {
+    fn learn_state(&mut self, caches: &[&CacheState], sample: &Sample) {
+        let Some(newer) = StateCost::measure(caches, sample.records_per_s) else {
             return;
         };
         match &mut self.state {
@@ -311,13 +314,8 @@ impl VertexModel {
         }
     }
 
-    fn learn_write(&mut self, seen: &Seen<'_>, sample: &Sample) {
-        let paths: Option<Vec<_>> = seen
-            .caches
-            .all
-            .iter()
-            .map(|c| c.write_path.as_ref())
-            .collect();
+    fn learn_write(&mut self, caches: &[&CacheState], sample: &Sample) {
+        let paths: Option<Vec<_>> = caches.iter().map(|c| c.write_path.as_ref()).collect();
         let Some(paths) = paths.filter(|p| !p.is_empty()) else {
             return;
         };

@@ -15,7 +15,6 @@ pub(crate) struct Seconds {
 }
 
 /// Predictions from one model at one moment.
-#[derive(Clone)]
 pub(crate) struct Predictor<'a> {
     model: &'a VertexModel,
     now_ms: u64,
@@ -29,8 +28,23 @@ pub(crate) struct Predictor<'a> {
     doubling_variance: f64,
     /// Load of the busiest instance over the mean wherever there are several.
     imbalance: f64,
-    /// Logarithm of the formula at every visit.
-    ln_visits: Vec<f64>,
+    /// What every visit contributes whatever shape is asked for.
+    visits: Vec<Seen>,
+}
+
+/// What a [`Visit`] contributes to any prediction.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// Logarithm of the formula there.
+    ln_formula: f64,
+    inverse_weight: f64,
+    /// Variance that its age adds.
+    drift_variance: f64,
+    /// Doublings between its parallelism and the one that the state's cost was measured at.
+    away: f64,
+    /// Logarithm of the factor by which a record takes longer with several instances than with the visit's one, and with one instance
+    /// than with the visit's several.
+    ln_uneven: [f64; 2],
 }
 
 /// Predictions for one parallelism and one size of the write buffers, over cache bytes: whatever does not depend on these is
@@ -87,7 +101,7 @@ impl<'a> Predictor<'a> {
             state_variance: 0.0,
             doubling_variance: Self::PER_DOUBLING_DEVIATION.powi(2) * widening,
             imbalance: Imbalance::none(),
-            ln_visits: Vec::new(),
+            visits: Vec::new(),
         };
         let several = model.visits.iter().rev();
         let mut several = several.filter(|v| v.shape.parallelism > 1);
@@ -104,20 +118,24 @@ impl<'a> Predictor<'a> {
         }
         let rest = present.ln_seconds.exp() - predictor.memory_seconds(&present.shape);
         predictor.cpu_seconds = rest.max(Self::LEAST_CPU * present.ln_seconds.exp());
-        let ln_visits = model.visits.iter();
-        predictor.ln_visits = ln_visits
-            .map(|v| predictor.formula(&v.shape).ln())
-            .collect();
+        let visits = model.visits.iter();
+        predictor.visits = visits.map(|v| predictor.seen(v)).collect();
         Some(predictor)
     }
 
-    /// By how much unevenness makes a record take longer at a parallelism than at a visit: the load of the busiest instance. One
-    /// instance alone has nobody to be busier than.
-    fn uneven(&self, parallelism: u32, visit: &Visit) -> f64 {
-        match (visit.shape.parallelism, parallelism) {
-            (1, 2..) => self.imbalance,
-            (2.., 1) => visit.imbalance.recip(),
-            _ => 1.0,
+    fn seen(&self, visit: &Visit) -> Seen {
+        let hours = self.now_ms.saturating_sub(visit.last_ms) as f64 / 3.6e6;
+        // The load of the busiest instance; one instance alone has nobody to be busier than.
+        let ln_uneven = match visit.shape.parallelism {
+            1 => [self.imbalance.ln(), 0.0],
+            _ => [0.0, visit.imbalance.recip().ln()],
+        };
+        Seen {
+            ln_formula: self.formula(&visit.shape).ln(),
+            inverse_weight: 1.0 / visit.weight,
+            drift_variance: (Self::DRIFT_PER_HOUR * hours).powi(2),
+            away: self.doublings_away(visit.shape.parallelism).abs(),
+            ln_uneven,
         }
     }
 
@@ -139,25 +157,23 @@ impl<'a> Predictor<'a> {
             terms: [Term::default(); VertexModel::KEPT_VISITS],
             visits: 0,
         };
-        let visits = self.model.visits.iter().zip(&self.ln_visits);
-        for ((visit, ln_visit), term) in visits.zip(&mut line.terms) {
+        let measured_at = self.model.state.as_ref().map(|s| s.parallelism);
+        let away = self.doublings_away(parallelism);
+        let visits = self.model.visits.iter().zip(&self.visits);
+        for ((visit, seen), term) in visits.zip(&mut line.terms) {
             let there = visit.shape.parallelism;
-            let doublings = match parallelism == there {
-                true => 0.0,
-                false => (f64::from(parallelism) / f64::from(there)).log2(),
+            let doublings = match Some(there) == measured_at {
+                true => away,
+                false => doublings(there, parallelism),
             };
-            let uneven = match self.uneven(parallelism, visit) {
-                1.0 => 0.0,
-                uneven => uneven.ln(),
-            };
-            let hours = self.now_ms.saturating_sub(visit.last_ms) as f64 / 3.6e6;
+            let ln_uneven = seen.ln_uneven[usize::from(parallelism == 1)];
             *term = Term {
                 ln_seconds: visit.ln_seconds + Self::PER_DOUBLING * doublings,
-                ln_visit: ln_visit - uneven,
-                variance: 1.0 / visit.weight
+                ln_visit: seen.ln_formula - ln_uneven,
+                variance: seen.inverse_weight
                     + self.doubling_variance * doublings * doublings
-                    + (Self::DRIFT_PER_HOUR * hours).powi(2),
-                ratio_variance: self.ratio_variance(parallelism, there),
+                    + seen.drift_variance,
+                ratio_variance: self.ratio_variance(away.abs().max(seen.away)),
             };
             line.visits += 1;
         }
@@ -167,9 +183,11 @@ impl<'a> Predictor<'a> {
     /// Deviation of the part of a prediction that trying other bytes would make certain.
     pub fn memory_deviation(&self, shape: &SubtaskShape) -> f64 {
         let here = self.formula(shape);
+        let away = self.doublings_away(shape.parallelism).abs();
         let off = |visit: &Visit| {
             let ratio = (here / self.formula(&visit.shape)).ln();
-            let variance = self.ratio_variance(shape.parallelism, visit.shape.parallelism);
+            let there = self.doublings_away(visit.shape.parallelism).abs();
+            let variance = self.ratio_variance(away.max(there));
             variance.sqrt() * ratio.abs()
         };
         let offs = self.model.visits.iter().map(off);
@@ -192,18 +210,19 @@ impl<'a> Predictor<'a> {
         self.model.state.is_some()
     }
 
-    /// Relative variance of the ratio between shapes of two parallelisms by the formula.
-    fn ratio_variance(&self, a: u32, b: u32) -> f64 {
-        let Some(state) = &self.model.state else {
-            return 0.0;
-        };
-        let away = |parallelism: u32| match parallelism == state.parallelism {
-            true => 0.0,
-            false => (f64::from(parallelism) / f64::from(state.parallelism))
-                .log2()
-                .abs(),
-        };
-        self.state_variance + (Self::RESCALED_DEVIATION * away(a).max(away(b))).powi(2)
+    /// Relative variance of the ratio between two shapes by the formula, the farther of which is so many doublings of the parallelism
+    /// away from where the state's cost was measured.
+    fn ratio_variance(&self, away: f64) -> f64 {
+        match &self.model.state {
+            Some(_) => self.state_variance + (Self::RESCALED_DEVIATION * away).powi(2),
+            None => 0.0,
+        }
+    }
+
+    /// Doublings from the parallelism that the state's cost was measured at to another; none where it could not be measured.
+    fn doublings_away(&self, parallelism: u32) -> f64 {
+        let state = self.model.state.as_ref();
+        state.map_or(0.0, |s| doublings(s.parallelism, parallelism))
     }
 
     /// Seconds per record by the formula alone.
@@ -252,6 +271,14 @@ impl<'a> Predictor<'a> {
         }
         let gain = sum / weight;
         (gain, 1.0 / weight / (gain * gain))
+    }
+}
+
+/// Doublings that lead from one parallelism to another.
+fn doublings(from: u32, to: u32) -> f64 {
+    match from == to {
+        true => 0.0,
+        false => (f64::from(to) / f64::from(from)).log2(),
     }
 }
 

@@ -283,11 +283,11 @@ fn cache(
     CacheState {
         id: seen.id,
         operator: OperatorKey {
-            job_id: JOB_ID.to_owned(),
-            operator_name: operator.name.clone(),
+            job_id: JOB_ID.into(),
+            operator_name: operator.name.as_str().into(),
             subtask_index: seen.index,
         },
-        task_name: operator.name.clone(),
+        task_name: operator.name.as_str().into(),
         parallelism: shape.parallelism,
         attempt: now.restarts as u32,
         capacity_bytes: shape.cache_bytes,

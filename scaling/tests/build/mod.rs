@@ -45,8 +45,8 @@ pub fn flat(ratio: f64) -> MissRatioCurve {
 
 pub fn key(name: &str, subtask_index: u32) -> OperatorKey {
     OperatorKey {
-        job_id: "a".repeat(32),
-        operator_name: name.to_owned(),
+        job_id: "a".repeat(32).into(),
+        operator_name: name.into(),
         subtask_index,
     }
 }
@@ -57,7 +57,7 @@ pub fn cache(id: u64, mib: u64, lookups_per_s: u64, curve: MissRatioCurve) -> Ca
     CacheState {
         id,
         operator: key(&format!("Join[{id}]"), 0),
-        task_name: format!("Join[{id}] -> Calc"),
+        task_name: format!("Join[{id}] -> Calc").into(),
         parallelism: 1,
         attempt: 0,
         capacity_bytes: mib * MIB,
