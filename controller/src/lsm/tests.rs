@@ -6,7 +6,7 @@ use super::interval::Intervals;
 use super::line::Line;
 use super::timeline::Timeline;
 
-const LOG: &str = include_str!("../../tests/lsm/rocksdb-6.20.3.log");
+const LOG: &str = include_str!("../../tests/lsm/rocksdb-6.20.3.log.txt");
 
 /// Everything that is done with a log, but for files.
 fn digest<'a>(lines: impl Iterator<Item = &'a str>) -> Timeline {
