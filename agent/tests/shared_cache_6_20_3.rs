@@ -13,5 +13,5 @@ fn rocksdb() -> &'static str {
 }
 /// `weir.memory.mode` of the lab's agent.
 const MODE: &str = "shared";
-/// Few enough for one small block in ten to be sampled, while large index blocks all are.
-const SAMPLES: usize = 1024;
+/// Few enough for one small block in five to be sampled, while large index blocks all are.
+const SAMPLES: usize = 4096;

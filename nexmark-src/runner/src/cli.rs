@@ -209,7 +209,7 @@ pub(crate) struct LimiterOptions {
     #[arg(long, value_delimiter = ',', default_value = "1k,10k,100k,1M", value_parser = at_least_one)]
     pub(crate) rates: Vec<u64>,
     /// How long to count.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seconds: u64,
     /// Which Flink to start.
     #[arg(long, value_enum, default_value_t = Line::V1)]

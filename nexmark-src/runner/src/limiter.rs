@@ -15,8 +15,8 @@ use crate::job::RunningJob;
 use crate::result::table;
 use crate::run::cluster_options;
 
-/// After its start, or a rescale, until a job is taken to run steadily.
-const SETTLE: Duration = Duration::from_secs(5);
+/// After its start, or a rescale, until the JVM has compiled a job and the source has caught up with its schedule.
+const SETTLE: Duration = Duration::from_secs(20);
 const DEADLINE: Duration = Duration::from_secs(120);
 /// More than so far from the rate asked for is missed.
 const TOLERANCE: f64 = 0.01;
@@ -45,6 +45,11 @@ pub(crate) fn limiter(options: &LimiterOptions) -> Result<bool> {
     let jar = flink.upload(&artefacts::nexmark_jar()?)?;
     let counters = Counters::of(&cluster)?;
     let mut all = Vec::new();
+    println!(
+        "{} shapes of a job, {} s each",
+        3 * options.rates.len(),
+        SETTLE.as_secs() + options.seconds
+    );
     for &asked in &options.rates {
         let mut measure = |job: &RunningJob<'_>, subtasks: u32, shape: &str| -> Result<()> {
             wait_for_subtasks(flink, &job.id, subtasks)?;
@@ -143,6 +148,8 @@ impl Counters {
 
     /// Events a second between two times.
     fn rate(&self, length: Duration) -> Result<f64> {
+        // The first answer of a process takes long, and nobody knows at which moment of it a counter was read.
+        self.events()?;
         let (before, start) = self.events()?;
         sleep(length);
         let (after, end) = self.events()?;
