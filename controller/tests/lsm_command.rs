@@ -39,7 +39,7 @@ fn json(arguments: &[&str]) -> Value {
 }
 
 fn log(build: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/lsm/rocksdb-{build}.log"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/lsm/rocksdb-{build}.log.txt"))
 }
 
 fn text(path: &Path) -> &str {
