@@ -7,6 +7,7 @@
 //! | [`process`] | child processes that cannot outlive the harness |
 //! | [`flink_home`], [`cluster`], [`flink_rest`] | a standalone Flink of our own, and its REST API |
 //! | [`nexmark`], [`live_job`] | the job under test; a cluster that runs it and is watched |
+//! | [`stepping_job`] | a job that needs a second instance after a while |
 //! | [`agent`], [`window`] | the agent's HTTP interface, and exact rates between two of its reports |
 //! | [`controller`], [`prometheus`] | `weir run` and a Prometheus server |
 //! | [`browser`] | a page as a real browser renders it |
@@ -31,6 +32,7 @@ pub mod process;
 pub mod prometheus;
 pub mod ssh_hosts;
 pub mod state_dir;
+pub mod stepping_job;
 pub mod wait;
 pub mod window;
 pub mod workflows;

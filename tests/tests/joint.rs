@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use weir_testbed::controller::ControllerOptions;
-use weir_testbed::nexmark::NexmarkJob;
+use weir_testbed::stepping_job::{capacity_of_one_instance, stepping_job};
 use weir_testbed::{Cluster, ClusterOptions, Controller, predictions, wait};
 
-/// Until the first records have warmed the JVM up, and then to count over.
-const FLAT_OUT: Duration = Duration::from_secs(20);
 /// Of what one instance can process: well below, and clearly above.
 const BEFORE: f64 = 0.3;
 const AFTER: f64 = 1.3;
@@ -46,23 +44,6 @@ fn weir_gives_a_job_whose_source_steps_up_the_shape_it_planned() {
     plans_and_acts("weir", WEIR);
 }
 
-/// Aggregates over distinct values: many times the work of reading a bid. Few persons and auctions, so that the state stays small.
-fn job(events_per_second: u64) -> NexmarkJob {
-    NexmarkJob {
-        queries: vec!["q16"],
-        rate: events_per_second,
-        events: 0,
-        parallelism: 1,
-        output: None,
-        seed: 1,
-        settings: Vec::new(),
-        flink: Vec::new(),
-    }
-    .set("person.proportion", 1)
-    .set("auction.proportion", 1)
-    .set("bid.proportion", 198)
-}
-
 fn plans_and_acts(policy: &str, configuration: &str) {
     let options = ClusterOptions::with_weir()
         .unwrap()
@@ -71,13 +52,10 @@ fn plans_and_acts(policy: &str, configuration: &str) {
         .set("metrics.fetcher.update-interval", "2 s");
     let cluster = Cluster::start(&options).unwrap();
     let rest = cluster.rest();
-    let capacity = capacity_of_one_instance(&cluster);
+    let capacity = capacity_of_one_instance(&cluster).unwrap();
     let [before, after] = [BEFORE, AFTER].map(|share| (capacity * share) as u64);
     println!("one instance processes {capacity:.0} events/s; {before}/s steps up to {after}/s");
-    let job = job(after)
-        .set("rate.shape", "step")
-        .set("first-event.rate", before)
-        .set("rate.period", "30 s");
+    let job = stepping_job(before, after);
     let id = job.submit(rest).unwrap();
     let dir = cluster.state().subdir("controller").unwrap();
     let options = ControllerOptions {
@@ -121,9 +99,8 @@ fn plans_and_acts(policy: &str, configuration: &str) {
         for (instances, operator) in memory {
             let name = operator["operator_name"].as_str().unwrap();
             let bytes = operator["to_cache_bytes"].as_u64().unwrap();
-            let mut caches = report.caches.iter();
+            let caches = report.caches.iter();
             let capacities: Vec<_> = caches
-                .by_ref()
                 .filter(|c| c.operator.job_id == id && c.operator.operator_name == name)
                 .map(|c| c.capacity_bytes)
                 .collect();
@@ -150,21 +127,4 @@ fn last_applied(history: &[Value]) -> Value {
     let is_its =
         |line: &&Value| line["kind"] == "decision" && line["decision"] == shape["decision"];
     lines.find(is_its).unwrap()["plan"].clone()
-}
-
-/// Events a second that one instance of everything digests when there is no end of them.
-fn capacity_of_one_instance(cluster: &Cluster) -> f64 {
-    let rest = cluster.rest();
-    let id = job(1_000_000)
-        .set("max-emit-speed", true)
-        .submit(rest)
-        .unwrap();
-    std::thread::sleep(FLAT_OUT);
-    let bids = || rest.records_read(&id).unwrap() as f64;
-    let (first, began) = (bids(), std::time::Instant::now());
-    std::thread::sleep(FLAT_OUT);
-    let bids_per_second = (bids() - first) / began.elapsed().as_secs_f64();
-    rest.cancel(&id).unwrap();
-    assert!(bids_per_second > 0.0, "records flow");
-    bids_per_second
 }

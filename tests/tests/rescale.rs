@@ -8,11 +8,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use weir_testbed::controller::ControllerOptions;
-use weir_testbed::nexmark::NexmarkJob;
+use weir_testbed::stepping_job::{capacity_of_one_instance, stepping_job};
 use weir_testbed::{Cluster, ClusterOptions, Controller, artefacts, predictions, wait};
 
-/// Until the first records have warmed the JVM up, and then to count over.
-const FLAT_OUT: Duration = Duration::from_secs(20);
 /// Of what one instance can process: well below, and clearly above; little enough for a machine with two cores.
 const BEFORE: f64 = 0.3;
 const AFTER: f64 = 1.25;
@@ -28,27 +26,6 @@ load-window = "15s"
 cooldown-ms = 15000
 "#;
 
-/// Persons, auctions and bids of so many events: few of the former, so that the state, which holds each of them, grows little while
-/// the job runs, and what an instance can process stays what it was.
-const PROPORTIONS: [u64; 3] = [1, 1, 198];
-
-/// Fifteen aggregates, eight of them over distinct values: many times the work of reading a bid.
-fn cpu_bound(events_per_second: u64) -> NexmarkJob {
-    NexmarkJob {
-        queries: vec!["q16"],
-        rate: events_per_second,
-        events: 0,
-        parallelism: 1,
-        output: None,
-        seed: 1,
-        settings: Vec::new(),
-        flink: Vec::new(),
-    }
-    .set("person.proportion", PROPORTIONS[0])
-    .set("auction.proportion", PROPORTIONS[1])
-    .set("bid.proportion", PROPORTIONS[2])
-}
-
 #[test]
 fn a_job_whose_source_steps_up_gets_the_instances_ds2_computes_and_its_lag_drains() {
     let options = ClusterOptions::with_weir()
@@ -59,14 +36,11 @@ fn a_job_whose_source_steps_up_gets_the_instances_ds2_computes_and_its_lag_drain
         // What REST tells is renewed this often; a window has to hold several of these.
         .set("metrics.fetcher.update-interval", "2 s");
     let cluster = Cluster::start(&options).unwrap();
-    let capacity = capacity_of_one_instance(&cluster);
+    let capacity = capacity_of_one_instance(&cluster).unwrap();
     let [before, after] = [BEFORE, AFTER].map(|share| (capacity * share) as u64);
     println!("one instance processes {capacity:.0} events/s; {before}/s steps up to {after}/s");
 
-    let job = cpu_bound(after)
-        .set("rate.shape", "step")
-        .set("first-event.rate", before)
-        .set("rate.period", "30 s");
+    let job = stepping_job(before, after);
     let id = job.submit(cluster.rest()).unwrap();
     let dir = cluster.state().subdir("controller").unwrap();
     let controller_options = ControllerOptions {
@@ -143,22 +117,6 @@ fn a_job_whose_source_steps_up_gets_the_instances_ds2_computes_and_its_lag_drain
         Ok(seen == expected && caches.len() == seen.len())
     })
     .unwrap();
-}
-
-/// Events a second that one instance of everything digests when there is no end of them.
-fn capacity_of_one_instance(cluster: &Cluster) -> f64 {
-    let rest = cluster.rest();
-    let job = cpu_bound(1_000_000).set("max-emit-speed", true);
-    let id = job.submit(rest).unwrap();
-    std::thread::sleep(FLAT_OUT);
-    let bids = || rest.records_read(&id).unwrap() as f64;
-    let (first, began) = (bids(), std::time::Instant::now());
-    std::thread::sleep(FLAT_OUT);
-    let bids_per_second = (bids() - first) / began.elapsed().as_secs_f64();
-    rest.cancel(&id).unwrap();
-    assert!(bids_per_second > 0.0, "records flow");
-    let [_, _, bids] = PROPORTIONS;
-    bids_per_second * PROPORTIONS.iter().sum::<u64>() as f64 / bids as f64
 }
 
 /// `weir advise` on a live job: a plan by each policy, and a sentence for each vertex.

@@ -26,7 +26,6 @@ pub struct KiaReader<R> {
     records: Records<R, RECORD>,
     /// A get was among them.
     any: bool,
-    ended: bool,
 }
 
 // === impl KiaReader ===
@@ -37,7 +36,6 @@ impl<R: BufRead> KiaReader<R> {
         Self {
             records: Records::new(trace.into(), input),
             any: false,
-            ended: false,
         }
     }
 
@@ -81,20 +79,11 @@ impl<R: BufRead> Iterator for KiaReader<R> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
+        if self.records.have_ended() {
             return None;
         }
-        match self.access() {
-            Ok(Some(access)) => Some(Ok(access)),
-            Ok(None) => {
-                self.ended = true;
-                None
-            }
-            Err(fault) => {
-                self.ended = true;
-                Some(Err(self.records.error(fault)))
-            }
-        }
+        let access = self.access();
+        self.records.item(access)
     }
 }
 

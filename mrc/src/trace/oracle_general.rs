@@ -21,7 +21,6 @@ const RECORD: usize = 24;
 #[derive(Debug)]
 pub struct OracleGeneralReader<R> {
     records: Records<R, RECORD>,
-    ended: bool,
 }
 
 /// Writes an `oracleGeneral` trace.
@@ -37,7 +36,6 @@ impl<R: BufRead> OracleGeneralReader<R> {
     pub fn new(trace: impl Into<String>, input: R) -> Self {
         Self {
             records: Records::new(trace.into(), input),
-            ended: false,
         }
     }
 
@@ -82,20 +80,11 @@ impl<R: BufRead> Iterator for OracleGeneralReader<R> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
+        if self.records.have_ended() {
             return None;
         }
-        match self.access() {
-            Ok(Some(access)) => Some(Ok(access)),
-            Ok(None) => {
-                self.ended = true;
-                None
-            }
-            Err(fault) => {
-                self.ended = true;
-                Some(Err(self.records.error(fault)))
-            }
-        }
+        let access = self.access();
+        self.records.item(access)
     }
 }
 

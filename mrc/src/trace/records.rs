@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-use super::{Position, TraceError, TraceFault};
+use super::{Position, TraceAccess, TraceError, TraceFault};
 
 /// Reads records of `N` bytes.
 #[derive(Debug)]
@@ -11,6 +11,8 @@ pub(super) struct Records<R, const N: usize> {
     input: R,
     /// Records taken so far.
     number: u64,
+    /// The last one was taken, or there was an error.
+    ended: bool,
 }
 
 // === impl Records ===
@@ -22,6 +24,7 @@ impl<R: BufRead, const N: usize> Records<R, N> {
             trace,
             input,
             number: 0,
+            ended: false,
         }
     }
 
@@ -42,6 +45,31 @@ impl<R: BufRead, const N: usize> Records<R, N> {
     #[inline]
     pub(super) fn taken(&mut self) {
         self.number += 1;
+    }
+
+    /// Whether [`Self::item`] has seen the end or an error: nothing more comes.
+    #[inline]
+    pub(super) fn have_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// An access as an item of the trace.
+    #[inline]
+    pub(super) fn item(
+        &mut self,
+        access: Result<Option<TraceAccess>, TraceFault>,
+    ) -> Option<Result<TraceAccess, TraceError>> {
+        match access {
+            Ok(Some(access)) => Some(Ok(access)),
+            Ok(None) => {
+                self.ended = true;
+                None
+            }
+            Err(fault) => {
+                self.ended = true;
+                Some(Err(self.error(fault)))
+            }
+        }
     }
 
     /// The record at the end of the buffer, or at the end of the trace, or the error that `fill_buf` had.
@@ -67,7 +95,7 @@ impl<R: BufRead, const N: usize> Records<R, N> {
 
     /// Says where it is.
     #[cold]
-    pub(super) fn error(&self, fault: TraceFault) -> TraceError {
+    fn error(&self, fault: TraceFault) -> TraceError {
         let position = match fault {
             TraceFault::Empty => Position::Whole,
             _ => Position::Record {

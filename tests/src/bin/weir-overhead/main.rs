@@ -23,7 +23,7 @@ use weir_testbed::{Cluster, ClusterOptions, NexmarkJob};
 /// More than any machine generates: the job sets the pace.
 const UNLIMITED: u64 = 50_000_000;
 const LONGEST_RUN: Duration = Duration::from_secs(900);
-/// Of the first run, which warms the JVMs up and tells how many events a run takes.
+/// Of the first two runs of a side, which warm its JVMs up; the second tells how many events a run takes.
 const FIRST_EVENTS: u64 = 300_000;
 /// The options factory of the side without Weir.
 const PLAIN_FACTORY: &str = include_str!("DirectReads.java");
