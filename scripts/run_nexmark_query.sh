@@ -3,6 +3,7 @@
 #
 # Runs Nexmark queries one after the other on the cluster, each over the same events, and prints a line with the time for each.
 #
+#   --category NAME    oa (default): q0 to q23; or cep, in which q0 to q3 stand for the patterns cep0 to cep3
 #   --events N         events of each run (default 10000000)
 #   --parallelism N    subtasks of every operator (default 1)
 #   --tables KIND      stream (default), or keyed: a table with a key for each kind of event
@@ -15,16 +16,17 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/env.sh
 source "$here/env.sh"
 
-events=10000000 parallelism=1 tables=stream settings=() start=1 stop=1 dry_run='' queries=()
+category=oa events=10000000 parallelism=1 tables=stream settings=() start=1 stop=1 dry_run='' queries=()
 while [[ $# -gt 0 ]]; do
   case $1 in
     --help | -h) help; exit 0 ;;
     --no-start) start= ;;
     --no-stop) stop= ;;
     --dry-run) dry_run=1 ;;
-    --events | --parallelism | --tables | --set)
+    --category | --events | --parallelism | --tables | --set)
       [[ $# -ge 2 ]] || misused "$1 needs a value"
       case $1 in
+        --category) category=$2 ;;
         --events) events=$2 ;;
         --parallelism) parallelism=$2 ;;
         --tables) tables=$2 ;;
@@ -41,6 +43,11 @@ while [[ $# -gt 0 ]]; do
   shift
 done
 [[ ${#queries[@]} -gt 0 ]] || misused "no query named"
+case $category in
+  oa) ;;
+  cep) queries=("${queries[@]/#q/cep}") ;;
+  *) misused "--category $category: expected oa or cep" ;;
+esac
 [[ $events =~ ^[1-9][0-9]*$ ]] || misused "--events $events: expected a number above 0, or the run would never end"
 need_flink_home
 jar=$(find_jar nexmark-src/target nexmark 'nexmark-flink-*.jar' build_nexmark.sh)

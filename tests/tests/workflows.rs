@@ -137,6 +137,11 @@ fn every_workflow_explains_itself_and_can_be_tried_dry() {
             "{name} says nothing"
         );
     }
+    let patterns = ["--dry-run", "--category", "cep", "q0,q3"];
+    let patterns = place.run("run_nexmark_query", &patterns);
+    for query in ["--queries cep0 ", "--queries cep3 "] {
+        assert!(patterns.contains(query), "{patterns}");
+    }
     assert_eq!(fs::read(&config).unwrap_or_default(), before);
     assert!(!place.hosts.home("a").join("flink").exists());
     assert!(place.scripts.flink().overview().is_err());

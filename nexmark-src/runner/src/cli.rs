@@ -55,7 +55,7 @@ pub(crate) enum Command {
 /// What to run, and how.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunOptions {
-    /// Queries, separated by commas, such as q20,q9; or all.
+    /// Queries, separated by commas, such as q20,q9; or a category: all, oa (q0 to q23), cep (cep0 to cep3).
     #[arg(value_delimiter = ',', required = true, value_parser = query)]
     pub(crate) queries: Vec<Vec<String>>,
     /// How many events to measure, such as 10M.
@@ -123,7 +123,7 @@ pub(crate) struct RunOptions {
 /// Which plans to print.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ExplainOptions {
-    /// Queries, separated by commas, such as q20,q9; or all.
+    /// Queries, separated by commas, such as q20,q9; or a category: all, oa (q0 to q23), cep (cep0 to cep3).
     #[arg(value_delimiter = ',', required = true, value_parser = query)]
     pub(crate) queries: Vec<Vec<String>>,
     /// Which Flink plans them.
@@ -167,7 +167,7 @@ pub(crate) enum Detail {
 /// On what to check answers.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CheckOptions {
-    /// Queries, separated by commas, such as q20,q9; without any: all.
+    /// Queries, separated by commas, such as q20,q9; or a category: oa (q0 to q23), cep (cep0 to cep3); without any: all.
     #[arg(value_delimiter = ',', value_parser = query)]
     pub(crate) queries: Vec<Vec<String>>,
     /// How many events; some windows need a thousand to be worth looking at.
@@ -357,17 +357,14 @@ impl Rate {
 }
 
 fn query(text: &str) -> Result<Vec<String>, String> {
-    if text == "all" {
-        return Ok(queries::names());
+    let named = queries::named(text);
+    if named.is_empty() {
+        return Err(format!(
+            "there is no query {text}; there are {}",
+            queries::KNOWN
+        ));
     }
-    let known = queries::names();
-    if known.iter().any(|name| name == text) {
-        return Ok(vec![text.to_owned()]);
-    }
-    Err(format!(
-        "there is no query {text}; there are q0 to q{}",
-        known.len() - 1
-    ))
+    Ok(named)
 }
 
 /// A whole number, where `k`, `M` and `G` stand for thousands, millions and thousands of millions.
@@ -452,6 +449,7 @@ mod tests {
     fn what_is_wrong_is_said() {
         for (line, hint) in [
             ("nexmark run q24", "there are q0 to q23"),
+            ("nexmark run cep4", "cep0 to cep3"),
             ("nexmark run q1 --events 0", "expected 1 or more"),
             ("nexmark run q1 --events 5x", "not a count"),
             ("nexmark run q1 --rate fast", "not a count"),

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 final class QueryScript {
 
@@ -19,7 +20,7 @@ final class QueryScript {
 
     /** Queries that have a file. */
     static final List<String> QUERIES =
-            IntStream.rangeClosed(0, 23).mapToObj(number -> "q" + number).collect(Collectors.toUnmodifiableList());
+            Stream.concat(numbered("q", 24), numbered("cep", 4)).collect(Collectors.toUnmodifiableList());
 
     /** No query of Nexmark's: the events themselves, to fill a store with. */
     static final String FILL = "fill";
@@ -72,6 +73,10 @@ final class QueryScript {
                         .map(option -> assignment(option.getKey(), option.getValue()))
                         .collect(Collectors.joining(", "));
         return statements(name, "${sink}", options);
+    }
+
+    private static Stream<String> numbered(String category, int queries) {
+        return IntStream.range(0, queries).mapToObj(number -> category + number);
     }
 
     private static List<String> statements(String file, String placeholder, String replacement) {

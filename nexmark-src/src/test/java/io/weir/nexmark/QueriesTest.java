@@ -105,9 +105,10 @@ class QueriesTest {
     }
 
     @Test
-    void queriesAreNumberedFrom0To23() {
-        assertEquals(24, QueryScript.QUERIES.size());
+    void queriesAreNumberedFrom0To23AndPatternsFrom0To3() {
+        assertEquals(28, QueryScript.QUERIES.size());
         assertEquals("q23", QueryScript.QUERIES.get(23));
+        assertEquals(List.of("cep0", "cep1", "cep2", "cep3"), QueryScript.QUERIES.subList(24, 28));
     }
 
     private static String plan(String tables, String queries) {
