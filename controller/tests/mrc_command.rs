@@ -167,6 +167,45 @@ fn all_formats_give_the_same_curve_and_are_told_apart() {
 }
 
 #[test]
+fn a_curve_that_was_written_is_held_beside() {
+    let mut trace = String::from("key,size\n");
+    for access in 0_u64..20_000 {
+        trace.push_str(&format!(
+            "{},4096\n",
+            (access * access) % 977 % (1 + access % 400)
+        ));
+    }
+    let dir = tempdir().unwrap();
+    let curve = dir.path().join("mrc.bin");
+    let grid = ["-", "--grid", "lin:40", "--block-bytes", "4096"];
+    for exact in [&["--samples", "50"][..], &["--exact"]] {
+        let arguments = [&grid[..], exact].concat();
+        let write = [&arguments[..], &["--write-mrc", text(&curve)]].concat();
+        let written = json(&write, trace.as_bytes());
+        let read = [&arguments[..], &["--beside", text(&curve)]].concat();
+        let read = json(&read, trace.as_bytes());
+        let name = if exact.len() == 1 {
+            "exact"
+        } else {
+            "miss_ratio"
+        };
+        assert_eq!(column(&read, "beside"), column(&written, name), "{name}");
+    }
+    let without_blocks = mrc(&["-", "--write-mrc", text(&curve)], trace.as_bytes());
+    assert_eq!(without_blocks.code, Some(64), "{}", without_blocks.error);
+    assert!(without_blocks.error.contains("--block-bytes"));
+    let nowhere = [&grid[..], &["--write-mrc", "/nowhere/mrc.bin"]].concat();
+    let nowhere = mrc(&nowhere, trace.as_bytes());
+    assert_eq!(nowhere.code, Some(1));
+    assert!(
+        nowhere
+            .error
+            .contains("cannot write curve /nowhere/mrc.bin")
+    );
+    assert_eq!(mrc(&grid, trace.as_bytes()).code, Some(64));
+}
+
+#[test]
 fn a_curve_of_another_program_is_held_beside() {
     // Distances: b 30; a 10 + 20 + 30, c 30 + 10. The other curve counts blocks of 20 bytes.
     let trace = b"key,size\nb,20\nb,20\na,10\nc,30\nb,20\na,10\n";

@@ -6,11 +6,11 @@
 //!
 //! The trace streams through; memory does not grow with it, unless the exact curve is asked for.
 
-mod beside;
 mod exact;
 mod grid;
 mod input;
 mod measure;
+mod mrc_bin;
 mod options;
 pub(crate) mod plot;
 pub(crate) mod progress;
@@ -23,8 +23,8 @@ use anyhow::Context;
 pub use options::MrcArgs;
 
 use crate::Failure;
-use beside::OtherCurve;
 use input::Input;
+use mrc_bin::BlockCurve;
 
 /// Measures the curve and prints it.
 ///
@@ -36,7 +36,7 @@ pub fn mrc(arguments: &MrcArgs, out: &mut impl Write) -> Result<(), Failure> {
     arguments.check()?;
     let input = Input::open(&arguments.trace)?;
     let other = match (&arguments.beside, arguments.block_bytes) {
-        (Some(file), Some(block_bytes)) => Some((OtherCurve::read(file)?, block_bytes)),
+        (Some(file), Some(block_bytes)) => Some((BlockCurve::read(file)?, block_bytes)),
         _ => None,
     };
     let mut measured = measure::measure(arguments, input)?;
@@ -51,6 +51,11 @@ pub fn mrc(arguments: &MrcArgs, out: &mut impl Write) -> Result<(), Failure> {
     } else {
         report::text(&measured)
     };
+    if let (Some(file), Some(block_bytes)) = (&arguments.write_mrc, arguments.block_bytes) {
+        let points = measured.points.iter().chain(&measured.capacity);
+        let sizes = points.map(|p| (p.bytes, p.exact.unwrap_or(p.miss_ratio)));
+        BlockCurve::of(sizes, block_bytes).write(file)?;
+    }
     if let Some(file) = &arguments.plot {
         plot::draw(&measured, file)?;
     }

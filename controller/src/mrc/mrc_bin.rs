@@ -161,7 +161,14 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read_again() {
-        let sizes = [(250, 0.5), (99, 0.9), (100, 0.75), (199, 0.75), (1000, 0.5), (1099, 0.25)];
+        let sizes = [
+            (250, 0.5),
+            (99, 0.9),
+            (100, 0.75),
+            (199, 0.75),
+            (1000, 0.5),
+            (1099, 0.25),
+        ];
         let curve = BlockCurve::of(sizes, 100);
         let expected = [(0, 1.0), (1, 0.75), (2, 0.5), (10, 0.25)];
         assert_eq!(curve.entries, expected);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use weir_mrc::trace::BlockRole;
 use weir_mrc::{CacheShape, EstimatorConfig, FirstTouch};
 
@@ -18,6 +18,7 @@ const MOST_SAMPLES: usize = 1 << 24;
 
 /// Arguments of `weir mrc`.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("in_blocks").args(["beside", "write_mrc"]).multiple(true)))]
 pub struct MrcArgs {
     /// The trace; `-` is standard input.
     pub trace: PathBuf,
@@ -64,8 +65,12 @@ pub struct MrcArgs {
     /// Hold a curve of online_mrc's beside ours, an `mrc.bin`: a column, and how far the two are apart.
     #[arg(long, value_name = "FILE", requires = "block_bytes")]
     pub beside: Option<PathBuf>,
-    /// Size of a block in that curve, whose sizes are blocks: 3108, or 4KiB.
-    #[arg(long, value_name = "SIZE", value_parser = block_size, requires = "beside")]
+    /// Write the curve into this file as online_mrc does, an `mrc.bin`, at the sizes of --grid in whole blocks: the exact curve with
+    /// --exact. `--grid lin:1000` makes it a fine one.
+    #[arg(long, value_name = "FILE", requires = "block_bytes")]
+    pub write_mrc: Option<PathBuf>,
+    /// Size of a block in these curves, whose sizes are blocks: 3108, or 4KiB.
+    #[arg(long, value_name = "SIZE", value_parser = block_size, requires = "in_blocks")]
     pub block_bytes: Option<u64>,
     /// Print JSON.
     #[arg(long)]
