@@ -44,7 +44,7 @@ if [[ ! -e $checker/ready ]]; then
   npm ci --silent --no-fund --no-audit --prefix "$checker"
   touch "$checker/ready"
 fi
-manifests=(deploy/kubernetes/*.yaml deploy/experiments/*.yaml)
+manifests=(deploy/kubernetes/*.yaml deploy/kubernetes/patch/rbac.yaml deploy/experiments/*.yaml)
 node "$checker/check.mjs" "$scratch/crd/$crd" "${manifests[@]}"
 
 # No manifest sets a key that nobody reads: neither this Flink, nor Weir, nor the autoscaler.
@@ -65,14 +65,21 @@ node "$checker/dockerfile.mjs" deploy/docker/Dockerfile
 
 # A checker that never complains would be worth nothing: these faults it has to see.
 mkdir "$scratch/faulty"
-for manifest in deploy/kubernetes/*.yaml; do
-  sed 's/replicas:/replicass:/; s/podMetricsEndpoints:/podMetricEndpoints:/; s/jarURI:/jarUri:/; s/podSelector:$/podSelectors:/; s/verbs: \[create, get.*/verbs: ["*"]/' \
+for manifest in deploy/kubernetes/*.yaml deploy/kubernetes/patch/*.yaml; do
+  sed 's/replicas:/replicass:/; s/podMetricsEndpoints:/podMetricEndpoints:/; s/jarURI:/jarUri:/; s/podSelector:$/podSelectors:/; s/verbs: \[create, get.*/verbs: ["*"]/; s/name: weir-patch$/names: weir-patch/' \
     "$manifest" >"$scratch/faulty/$(basename "$manifest")"
 done
 if node "$checker/check.mjs" "$scratch/crd/$crd" "$scratch"/faulty/*.yaml >"$scratch/faults" 2>&1; then
   echo "the checker let faulty manifests pass" >&2
   exit 1
 fi
+# Not a manifest, but what changes one: it has to change what is there.
+python3 - deploy/kubernetes/controller.yaml deploy/kubernetes/patch/token.yaml <<'EOF'
+import re, sys
+manifest, change = (open(name).read() for name in sys.argv[1:])
+flag = re.compile(r"(?m)^      automountServiceAccountToken: (\w+)$")
+assert flag.findall(manifest) == ["false"] and flag.findall(change) == ["true"], "token.yaml does not turn over what controller.yaml has"
+EOF
 for faulty in "$scratch"/faulty/*.yaml; do
   grep -qF "$faulty: " "$scratch/faults" || { echo "the checker let a faulty $(basename "$faulty") pass" >&2; exit 1; }
 done

@@ -21,6 +21,7 @@ use crate::counters::CounterLog;
 use crate::effect::{PendingEffect, RealisedEffect};
 use crate::flink::FlinkClient;
 use crate::history::{HistoryFile, Line};
+use crate::kubernetes::KubernetesClient;
 use crate::memory::{Memory, Resume};
 use crate::metrics::PredictionKind;
 use crate::observe::snapshot;
@@ -35,6 +36,7 @@ pub struct Cycle {
     shared: Arc<Shared>,
     client: AgentClient,
     flink: Option<FlinkClient>,
+    kubernetes: Option<KubernetesClient>,
     policy: Box<dyn Policy + Send + Sync>,
     guard: Guard,
     history: Option<HistoryFile>,
@@ -71,9 +73,18 @@ impl Cycle {
     ) -> anyhow::Result<Self> {
         let flink = settings.flink.clone();
         let flink = flink.map(|url| FlinkClient::new(url, settings.timeout));
+        let deployment = settings.deployment.as_ref();
+        let kubernetes = deployment
+            .filter(|_| settings.may_patch())
+            .map(|deployment| {
+                KubernetesClient::new(deployment, settings.timeout, |name| {
+                    std::env::var(name).ok()
+                })
+            });
         Ok(Self {
             client: AgentClient::new(settings.timeout, settings.agent_token.clone())?,
             flink: flink.transpose()?,
+            kubernetes: kubernetes.transpose()?,
             policy: settings.policy.build(settings.limits),
             guard: Guard::new(settings.limits).with_job_limits(settings.job_limits.clone()),
             settings,
@@ -114,7 +125,7 @@ impl Cycle {
             )
         };
         snapshot.terms = self.settings.terms;
-        snapshot.slots = self.slots;
+        snapshot.slots = self.slots_within_reach();
         for tm in &mut snapshot.task_managers {
             tm.slots = self.slots_by_tm.get(&tm.tm_id).copied();
         }
@@ -207,6 +218,18 @@ impl Cycle {
                 self.slots = None;
             }
         }
+    }
+
+    /// Those of the cluster, and with `patch` those that it may come to: TaskManagers come when they are wanted.
+    fn slots_within_reach(&self) -> Option<SlotState> {
+        let there = self.slots?;
+        let budget = self.settings.terms.slot_budget;
+        let total = budget.filter(|_| self.settings.may_patch());
+        let total = total.unwrap_or(there.total).max(there.total);
+        Some(SlotState {
+            total,
+            free: there.free + (total - there.total),
+        })
     }
 
     /// Compares predictions with what was measured.

@@ -24,6 +24,8 @@ pub struct Memory {
     seen: BTreeMap<String, (u32, BTreeSet<u64>)>,
     /// Jobs that are being restarted with another shape.
     restarting: BTreeSet<String>,
+    /// One of them may come back under another id.
+    may_be_renamed: bool,
     history: History,
     next_decision: u64,
 }
@@ -108,6 +110,9 @@ impl Memory {
                 ..
             } => {
                 if outcome.result.in_force() {
+                    if let Some(former) = &outcome.former_job_id {
+                        self.rename(former, &outcome.job_id);
+                    }
                     // Of memory alone, the TaskManagers' outcomes say more exactly what is in force.
                     if change.rescales() {
                         self.remember_shape(&outcome.job_id, change, *at_ms);
@@ -139,13 +144,32 @@ impl Memory {
 
     /// A restart of this job with another shape begins. Until it has ended, its new caches are not looked after: which sizes they
     /// are to have is not known before.
-    pub fn begin_restart(&mut self, job_id: &str) {
+    /// If it may come back under another id, that goes for all new caches.
+    pub fn begin_restart(&mut self, job_id: &str, may_be_renamed: bool) {
         self.restarting.insert(job_id.to_owned());
+        self.may_be_renamed = may_be_renamed;
     }
 
     /// The restart has ended, in whatever way.
     pub fn end_restart(&mut self, job_id: &str) {
         self.restarting.remove(job_id);
+        self.may_be_renamed = false;
+    }
+
+    /// What is known of a job is known of it under its new id.
+    fn rename(&mut self, from: &str, to: &str) {
+        let renamed = |(mut operator, mut size): (OperatorKey, RememberedSize)| {
+            if operator.job_id.as_str() == from {
+                operator.job_id = Name::from(to);
+                size.operator = operator.clone();
+            }
+            (operator, size)
+        };
+        let sizes = std::mem::take(&mut self.sizes);
+        self.sizes = sizes.into_iter().map(renamed).collect();
+        if let Some(past) = self.history.jobs.remove(from) {
+            self.history.jobs.insert(to.to_owned(), past);
+        }
     }
 
     /// Takes the sizes in that a new shape gives to the subtasks of each vertex, and forgets those of subtasks it has no more.
@@ -255,7 +279,7 @@ impl Memory {
     }
 
     fn restarts(&self, cache: &CacheState) -> bool {
-        self.restarting.contains(cache.operator.job_id.as_str())
+        self.may_be_renamed || self.restarting.contains(cache.operator.job_id.as_str())
     }
 
     fn remember(&mut self, sizes: &[OperatorSize], seen_at_ms: u64) {

@@ -20,7 +20,7 @@ pub struct RawSettings {
     /// Where agents announce themselves and status and metrics are served [default: 127.0.0.1:9240].
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
-    /// What may be changed: `resize` (memory), `rescale` (parallelism); nothing by default, or with `advise`.
+    /// What may be changed: `resize` (memory), and parallelism by `rescale` (Flink's adaptive scheduler) or `patch` (a FlinkDeployment); nothing by default, or with `advise`.
     #[arg(long, value_name = "ACTION", value_delimiter = ',')]
     pub act: Option<Vec<String>>,
     /// `weir`, `ds2`, `justin`, `justin-as-published`, `a4s`, `a4s-as-published` or `static` [default: weir].
@@ -50,6 +50,15 @@ pub struct RawSettings {
     /// File with the bearer token that the agents want for changes.
     #[arg(long, value_name = "FILE")]
     pub agent_token_file: Option<PathBuf>,
+    /// FlinkDeployment that `patch` changes, as NAME in the controller's own namespace or NAMESPACE/NAME.
+    #[arg(long, value_name = "DEPLOYMENT")]
+    pub deployment: Option<String>,
+    /// Kubernetes' API server [default: that of the cluster in which the controller is a pod].
+    #[arg(long, value_name = "URL")]
+    pub kubernetes: Option<String>,
+    /// Folder with `token` and `ca.crt` for an API server with https [default: /var/run/secrets/kubernetes.io/serviceaccount].
+    #[arg(long, value_name = "FOLDER")]
+    pub kubernetes_account: Option<PathBuf>,
     /// Wait after a change before the next one in the same TaskManager [default: three intervals].
     #[arg(long, value_name = "TIME")]
     pub cooldown: Option<String>,
@@ -68,7 +77,7 @@ pub struct RawSettings {
 }
 
 /// Every key of the file, for the nearest-key hint.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 21] = [
     "agent",
     "flink",
     "listen",
@@ -82,6 +91,9 @@ const KEYS: [&str; 18] = [
     "history",
     "history-max-bytes",
     "agent-token-file",
+    "deployment",
+    "kubernetes",
+    "kubernetes-account",
     "cooldown",
     "min-age",
     "min-gain",
@@ -143,6 +155,9 @@ impl RawSettings {
             history: self.history.or(other.history),
             history_max_bytes: self.history_max_bytes.or(other.history_max_bytes),
             agent_token_file: self.agent_token_file.or(other.agent_token_file),
+            deployment: self.deployment.or(other.deployment),
+            kubernetes: self.kubernetes.or(other.kubernetes),
+            kubernetes_account: self.kubernetes_account.or(other.kubernetes_account),
             cooldown: self.cooldown.or(other.cooldown),
             min_age: self.min_age.or(other.min_age),
             min_gain: self.min_gain.or(other.min_gain),

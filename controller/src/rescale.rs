@@ -17,8 +17,11 @@ use crate::flink::{FlinkClient, SendError};
 /// What became of a plan for one job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RescaleOutcome {
-    /// Which job.
+    /// Which job, by the id that it has now.
     pub job_id: String,
+    /// The id that it had before, if that was another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_job_id: Option<String>,
     /// Short form.
     pub result: ActResult,
     /// For people.
@@ -77,6 +80,7 @@ impl Default for Patience {
 pub async fn rescale(flink: &FlinkClient, plan: &JobPlan, patience: Patience) -> RescaleOutcome {
     let outcome = |result, message, restart_seconds| RescaleOutcome {
         job_id: plan.job_id.clone(),
+        former_job_id: None,
         result,
         message,
         restart_seconds,
@@ -100,7 +104,7 @@ pub async fn rescale(flink: &FlinkClient, plan: &JobPlan, patience: Patience) ->
     };
     while began.elapsed() < patience.restart {
         tokio::time::sleep(POLL).await;
-        match differing(flink, plan).await {
+        match differing(flink, &plan.job_id, plan).await {
             Ok(None) => {
                 let seconds = began.elapsed().as_secs_f64();
                 let message = format!("every vertex runs as planned after {seconds:.1} s");
@@ -119,7 +123,7 @@ pub async fn rescale(flink: &FlinkClient, plan: &JobPlan, patience: Patience) ->
 }
 
 /// From look to look.
-const POLL: Duration = Duration::from_millis(500);
+pub(crate) const POLL: Duration = Duration::from_millis(500);
 
 /// Checks that it can be done, takes a checkpoint, and puts the request together.
 async fn prepare(flink: &FlinkClient, plan: &JobPlan, patience: Patience) -> anyhow::Result<Value> {
@@ -161,7 +165,11 @@ async fn prepare(flink: &FlinkClient, plan: &JobPlan, patience: Patience) -> any
 }
 
 /// Triggers a checkpoint and waits for its completion.
-async fn checkpoint(flink: &FlinkClient, job_id: &str, patience: Duration) -> anyhow::Result<()> {
+pub(crate) async fn checkpoint(
+    flink: &FlinkClient,
+    job_id: &str,
+    patience: Duration,
+) -> anyhow::Result<()> {
     let path = format!("/jobs/{job_id}/checkpoints");
     let body = json!({"checkpointType": "CONFIGURED"});
     let answer = flink.send(reqwest::Method::POST, &path, &body).await;
@@ -195,9 +203,13 @@ async fn checkpoint(flink: &FlinkClient, job_id: &str, patience: Duration) -> an
     )
 }
 
-/// What is not yet as planned; nothing if all is.
-async fn differing(flink: &FlinkClient, plan: &JobPlan) -> anyhow::Result<Option<String>> {
-    let job: JobShape = flink.get(&format!("/jobs/{}", plan.job_id)).await?;
+/// What is not yet as planned; nothing if all is. The job may have another id than when it was planned.
+pub(crate) async fn differing(
+    flink: &FlinkClient,
+    job_id: &str,
+    plan: &JobPlan,
+) -> anyhow::Result<Option<String>> {
+    let job: JobShape = flink.get(&format!("/jobs/{job_id}")).await?;
     if job.state != "RUNNING" {
         return Ok(Some(format!("the job is {}", job.state)));
     }

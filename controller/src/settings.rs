@@ -11,6 +11,7 @@ use weir_scaling::{JobLimits, Limits, Terms};
 
 use crate::clock::millis_of;
 use crate::duration;
+use crate::kubernetes::DeploymentSettings;
 use crate::observe::Windows;
 use crate::policies::PolicyName;
 use crate::raw_settings::RawSettings;
@@ -22,6 +23,8 @@ pub enum Act {
     Resize,
     /// Parallelism of jobs, through Flink's adaptive scheduler.
     Rescale,
+    /// Parallelism of a job, through its FlinkDeployment.
+    Patch,
 }
 
 /// Settings, complete and checked.
@@ -51,6 +54,8 @@ pub struct Settings {
     pub history_max_bytes: u64,
     /// Bearer token for changes.
     pub agent_token: Option<String>,
+    /// The FlinkDeployment to change.
+    pub deployment: Option<DeploymentSettings>,
     /// The guard's limits for memory.
     pub limits: Limits,
     /// The guard's limits for parallelism.
@@ -86,6 +91,25 @@ impl RawSettings {
             min_relative_gain,
             ..Limits::default()
         };
+        let act = acts(&self.act.unwrap_or_default())?;
+        let deployment = self.deployment.map(|text| {
+            DeploymentSettings::parse(&text, self.kubernetes.as_deref(), self.kubernetes_account)
+        });
+        let terms = self.terms.unwrap_or_default();
+        if act.contains(&Act::Patch) {
+            ensure!(
+                !act.contains(&Act::Rescale),
+                "act: `rescale` and `patch` both change parallelism; write one of them"
+            );
+            ensure!(
+                deployment.is_some() && self.flink.is_some(),
+                "deployment: `patch` needs to know whose job it is; write `deployment` and `flink`"
+            );
+            ensure!(
+                terms.slot_budget.is_some(),
+                "terms: with `patch` TaskManagers come when they are wanted, so somebody must say when there are enough; write `slot-budget`"
+            );
+        }
         Ok(Settings {
             agents: self
                 .agent
@@ -98,7 +122,8 @@ impl RawSettings {
                 .map(|url| base_url(&url).context("flink"))
                 .transpose()?,
             listen,
-            act: acts(&self.act.unwrap_or_default())?,
+            act,
+            deployment: deployment.transpose()?,
             policy: self.policy.as_deref().unwrap_or("weir").parse()?,
             interval,
             windows: Windows {
@@ -118,7 +143,7 @@ impl RawSettings {
             agent_token: self.agent_token_file.as_deref().map(token).transpose()?,
             limits,
             job_limits: self.parallelism.unwrap_or_default(),
-            terms: self.terms.unwrap_or_default(),
+            terms,
         })
     }
 }
@@ -148,7 +173,13 @@ impl Settings {
     /// Whether jobs may be restarted with another parallelism.
     #[must_use]
     pub fn may_rescale(&self) -> bool {
-        self.act.contains(&Act::Rescale)
+        self.act.contains(&Act::Rescale) || self.may_patch()
+    }
+
+    /// Whether that is done by the Flink operator.
+    #[must_use]
+    pub fn may_patch(&self) -> bool {
+        self.act.contains(&Act::Patch)
     }
 }
 
@@ -161,6 +192,7 @@ impl Act {
         match self {
             Self::Resize => "resize",
             Self::Rescale => "rescale",
+            Self::Patch => "patch",
         }
     }
 }
@@ -171,9 +203,10 @@ fn acts(names: &[String]) -> anyhow::Result<BTreeSet<Act>> {
         match name.as_str() {
             "resize" => drop(acts.insert(Act::Resize)),
             "rescale" => drop(acts.insert(Act::Rescale)),
+            "patch" => drop(acts.insert(Act::Patch)),
             "advise" => {}
             _ => bail!(
-                "act: `{name}` is unknown; write `resize`, `rescale`, or `advise` to change nothing"
+                "act: `{name}` is unknown; write `resize`, `rescale`, `patch`, or `advise` to change nothing"
             ),
         }
     }
@@ -263,6 +296,11 @@ mod tests {
         assert!(error_of("interval = \"5\"").starts_with("interval: `5` is not a duration"));
         assert!(error_of("interval = \"0s\"").contains("longer than zero"));
         assert!(error_of("act = [\"restart\"]").contains("write `resize`"));
+        assert!(error_of("act = [\"rescale\", \"patch\"]").contains("write one of them"));
+        assert!(error_of("act = [\"patch\"]").starts_with("deployment: `patch` needs to know"));
+        let patch = "act = [\"patch\"]\nflink = \"http://f:8081\"\ndeployment = \"a/b\"\n";
+        assert!(error_of(patch).contains("write `slot-budget`"));
+        assert!(error_of("deployment = \"A\"").contains("NAMESPACE/NAME"));
         assert!(error_of("policy = \"ds3\"").contains("weir, ds2"));
         assert!(error_of("listen = \"here\"").contains("IP:PORT"));
         assert!(error_of("agent = [\"10.0.0.1:9260\"]").contains("http://HOST:PORT"));

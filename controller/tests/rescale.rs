@@ -6,30 +6,16 @@ mod stand;
 
 use std::time::Duration;
 
-use stand::flink::{Flink, FlinkFault, JOIN, JOIN_NAME, SOURCE, STRANGER};
+use stand::flink::{Flink, FlinkFault, JOIN, JOIN_NAME, SOURCE, STRANGER, vertex};
 use weir_controller::act::ActResult;
 use weir_controller::flink::FlinkClient;
 use weir_controller::rescale::{Patience, RescaleOutcome, rescale};
-use weir_scaling::{JobPlan, JobVerdict, Measured, VertexPlan, VertexReason};
+use weir_scaling::{JobPlan, JobVerdict};
 
 const SHORT: Patience = Patience {
     checkpoint: Duration::from_secs(2),
     restart: Duration::from_secs(2),
 };
-
-fn vertex(id: &str, name: &str, from: u32, to: u32) -> VertexPlan {
-    VertexPlan {
-        vertex_id: id.to_owned(),
-        name: name.to_owned(),
-        from_parallelism: from,
-        to_parallelism: to,
-        memory: Vec::new(),
-        level: None,
-        reason: VertexReason::Stays,
-        target_records_per_second: Measured::default(),
-        predicted: None,
-    }
-}
 
 /// Three instances of the join instead of one.
 fn plan() -> JobPlan {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use stand::flink::{Flink, FlinkFault, JOIN};
+use stand::kubernetes::{Kubernetes, Operator};
 use stand::{Agent, Controller, MIB, lines};
 use tempfile::TempDir;
 use weir_controller::act::ActResult;
@@ -23,6 +24,7 @@ const STARTS_WITH: u64 = 2 * MIB;
 struct Daemon {
     agent: Agent,
     flink: Flink,
+    kubernetes: Kubernetes,
     controller: Controller,
     history: PathBuf,
     _dir: TempDir,
@@ -30,15 +32,27 @@ struct Daemon {
 
 impl Daemon {
     async fn start(policy: &str, fault: FlinkFault) -> Self {
+        Self::start_with(policy, fault, "rescale").await
+    }
+
+    /// With the way in which parallelism changes: `rescale`, or `patch`.
+    async fn start_with(policy: &str, fault: FlinkFault, act: &str) -> Self {
         let (agent, flink) = (Agent::start().await, Flink::start().await);
         flink.fail(fault);
+        let kubernetes = Kubernetes::start(&flink, None).await;
+        kubernetes.state.lock().operator = Operator::Anew;
         let dir = tempfile::tempdir().unwrap();
         let history = dir.path().join("history.jsonl");
         let configuration = dir.path().join("weir.toml");
-        let text = format!(
-            "policy = \"{policy}\"\nact = [\"resize\", \"rescale\"]\nload-window = \"5s\"\n\
-             [parallelism]\ncooldown-ms = 0\n"
-        );
+        let mut text =
+            format!("policy = \"{policy}\"\nact = [\"resize\", \"{act}\"]\nload-window = \"5s\"\n");
+        if act == "patch" {
+            let api = kubernetes.address;
+            text += &format!(
+                "deployment = \"jobs/nexmark\"\nkubernetes = \"http://{api}\"\n[terms]\nslot-budget = 8\n"
+            );
+        }
+        text += "[parallelism]\ncooldown-ms = 0\n";
         std::fs::write(&configuration, text).unwrap();
         let flags = [
             "--config",
@@ -54,6 +68,7 @@ impl Daemon {
         Self {
             agent,
             flink,
+            kubernetes,
             controller,
             history,
             _dir: dir,
@@ -120,6 +135,30 @@ async fn the_new_subtasks_get_the_size_their_operator_had_as_far_as_it_fits() {
     assert_eq!(decision["plan"]["jobs"][0]["verdict"]["verdict"], "rescale");
     assert_eq!(shape["outcome"]["result"], "applied");
     assert_eq!(shape["change"]["vertices"][JOIN]["to_parallelism"], 3);
+}
+
+#[tokio::test]
+async fn a_job_that_the_operator_starts_anew_gets_its_sizes_under_its_new_id() {
+    let daemon = Daemon::start_with("ds2", FlinkFault::None, "patch").await;
+    // Two more are wanted, and all that are there are taken: they come with a TaskManager that Kubernetes starts.
+    daemon.flink.state.lock().free_slots = 0;
+    let there = |s: &Status| !s.shapes.is_empty() && !lines(&daemon.history, "shape").is_empty();
+    daemon.controller.until("the job is patched", there).await;
+    let (_, shape) = daemon.decided();
+    assert_eq!(shape["outcome"]["result"], "applied", "{shape}");
+    assert_eq!(shape["outcome"]["job_id"], "c".repeat(32));
+    assert_eq!(shape["outcome"]["former_job_id"], "b".repeat(32));
+    assert_eq!(daemon.kubernetes.state.lock().changes.len(), 1);
+    assert!(daemon.flink.state.lock().puts.is_empty());
+    daemon.restart_tasks(3);
+    for cache in &mut daemon.agent.state.lock().report.caches {
+        cache.operator.job_id = "c".repeat(32);
+    }
+    daemon
+        .controller
+        .until("sizes are given", |s| s.counters.restored > 0)
+        .await;
+    assert_eq!(daemon.agent.capacities_mib(), [32, 10, 10, 10]);
 }
 
 #[tokio::test]

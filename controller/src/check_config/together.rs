@@ -53,11 +53,12 @@ pub fn check(pair: Pair<'_>, findings: &mut Findings) {
             "add `jobmanager.scheduler: adaptive` there, or take rescale away here",
         );
     }
-    if acts("rescale") && flink.get("execution.checkpointing.interval").is_none() {
+    if (acts("rescale") || acts("patch")) && flink.get("execution.checkpointing.interval").is_none()
+    {
         findings.warning(
             "act",
             line("act"),
-            format!("rescale restarts a job from its last checkpoint, and {flink_name} sets no execution.checkpointing.interval"),
+            format!("a job whose parallelism changes begins from its last checkpoint, and {flink_name} sets no execution.checkpointing.interval"),
             "set one there, or see that every job sets its own",
         );
     }

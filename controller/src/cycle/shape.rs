@@ -13,6 +13,7 @@ use super::Cycle;
 use super::write_buffers::managers;
 use crate::act::ActResult;
 use crate::history::Line;
+use crate::patch::patch;
 use crate::rescale::{Patience, RescaleOutcome, rescale};
 use crate::status::ShapeStatus;
 
@@ -145,10 +146,18 @@ impl Cycle {
                 None => return, // What is not written down cannot be explained.
             },
         };
-        self.memory.begin_restart(&job.job_id);
+        self.memory
+            .begin_restart(&job.job_id, self.kubernetes.is_some());
         let change = change_of(snapshot, plan, &with_present_sizes(snapshot, job));
         let planned = job.clone();
-        let task = async move { rescale(&flink, &planned, Patience::default()).await };
+        let kubernetes = self.kubernetes.clone();
+        let task = async move {
+            let patience = Patience::default();
+            match kubernetes {
+                None => rescale(&flink, &planned, patience).await,
+                Some(kubernetes) => patch(&kubernetes, &flink, &planned, patience).await,
+            }
+        };
         self.rescaling = Some(Rescaling {
             decision,
             job_id: job.job_id.clone(),
@@ -193,10 +202,14 @@ impl Cycle {
         let metrics = &self.shared.metrics;
         metrics.count_decision(&change.policy, change.verdict.name(), result);
         self.counters.count(outcome.result, false);
-        if let Some(seconds) = outcome.restart_seconds {
-            self.restart_seconds.insert(job_id.clone(), seconds);
+        let now = outcome.job_id.clone();
+        if now != job_id {
+            tracing::info!("decision {decision}: job {job_id} is job {now} now");
         }
-        self.last_rescales.insert(job_id, (at_ms, outcome.clone()));
+        if let Some(seconds) = outcome.restart_seconds {
+            self.restart_seconds.insert(now.clone(), seconds);
+        }
+        self.last_rescales.insert(now, (at_ms, outcome.clone()));
         self.note_shape(at_ms, decision, change, outcome);
         true
     }
@@ -218,6 +231,7 @@ impl Cycle {
         };
         let outcome = RescaleOutcome {
             job_id: job.job_id.clone(),
+            former_job_id: None,
             result: ActResult::Applied,
             message: "memory alone, in force".to_owned(),
             restart_seconds: None,

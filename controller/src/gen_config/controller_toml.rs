@@ -78,6 +78,8 @@ fn example(name: &str, kind: &str) -> &'static str {
         ("agent-token-file", _) => "/etc/weir/token",
         ("window", _) => "10s",
         ("cooldown", _) => "15s",
+        ("deployment", _) => "default/nexmark",
+        ("kubernetes", _) => "https://kubernetes.default.svc:443",
         (_, "URL") => "http://127.0.0.1:8081",
         (_, "ACTION") => "advise",
         _ => "",
@@ -156,7 +158,7 @@ mod tests {
         assert_eq!(raw.parallelism, Some(JobLimits::default()));
         raw.check().unwrap();
         let table: toml::Table = uncommented.parse().unwrap();
-        assert_eq!(table.len(), 18, "every key");
+        assert_eq!(table.len(), 21, "every key");
         assert!(text().contains("# # Price of one slot for one second.\n# slot-second = 1.0\n"));
     }
 }

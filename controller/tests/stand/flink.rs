@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use weir_scaling::{Measured, VertexPlan, VertexReason};
 
 pub const SOURCE: &str = "cbc357ccb763df2852fee8c4fc7d55f2";
 pub const JOIN: &str = "20ba6b65f97481d5570070de90e4e791";
@@ -72,6 +73,21 @@ pub struct FlinkState {
 }
 
 type Shared = State<Arc<Mutex<FlinkState>>>;
+
+/// A vertex of a plan that asks for other instances.
+pub fn vertex(id: &str, name: &str, from: u32, to: u32) -> VertexPlan {
+    VertexPlan {
+        vertex_id: id.to_owned(),
+        name: name.to_owned(),
+        from_parallelism: from,
+        to_parallelism: to,
+        memory: Vec::new(),
+        level: None,
+        reason: VertexReason::Stays,
+        target_records_per_second: Measured::default(),
+        predicted: None,
+    }
+}
 
 // === impl Flink ===
 
@@ -144,7 +160,7 @@ impl FlinkState {
     }
 
     /// Restarts into the upper bounds asked for.
-    fn obey(&mut self, put: &Value) {
+    pub fn obey(&mut self, put: &Value) {
         for (vertex, parallelism) in &mut self.parallelism {
             let upper = put[*vertex]["parallelism"]["upperBound"].as_u64().unwrap();
             *parallelism = u32::try_from(upper).unwrap();
