@@ -12,6 +12,7 @@
 mod budget;
 mod choice;
 mod frontier;
+mod market;
 mod normal;
 mod report;
 

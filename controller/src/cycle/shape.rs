@@ -1,7 +1,7 @@
 //! The part of a cycle that deals with shapes of jobs: memory goes through the agents at once, parallelism through Flink in the
 //! background, since a restart takes longer than a cycle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::task::JoinHandle;
 use weir_scaling::{
@@ -267,23 +267,34 @@ impl Cycle {
 /// keeps what its subtasks have, however many they are.
 fn with_present_sizes(snapshot: &Snapshot, plan: &JobPlan) -> JobPlan {
     let mut plan = plan.clone();
-    for vertex in plan.vertices.iter_mut().filter(|v| v.changes_parallelism()) {
-        let mut capacities: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
-        let caches = snapshot.caches().map(|(_, cache)| cache);
-        for cache in
-            caches.filter(|c| c.operator.job_id == plan.job_id && c.task_name == vertex.name)
-        {
-            let operator = cache.operator.operator_name.as_str();
-            let sizes = capacities.entry(operator).or_default();
-            sizes.push(cache.capacity_bytes);
+    let restarted: BTreeSet<&str> = plan
+        .vertices
+        .iter()
+        .filter(|v| v.changes_parallelism())
+        .map(|v| v.name.as_str())
+        .collect();
+    // By task and operator: capacities of all its caches together, and how many there are.
+    let mut capacities: BTreeMap<&str, BTreeMap<&str, (u64, u64)>> = BTreeMap::new();
+    let caches = snapshot.caches().map(|(_, cache)| cache);
+    for cache in caches.filter(|c| c.operator.job_id == plan.job_id) {
+        let task = cache.task_name.as_str();
+        if restarted.contains(task) {
+            let operators = capacities.entry(task).or_default();
+            let operator = operators.entry(cache.operator.operator_name.as_str());
+            let (bytes, count) = operator.or_default();
+            *bytes += cache.capacity_bytes;
+            *count += 1;
         }
-        for (operator, sizes) in capacities {
-            if vertex.memory.iter().any(|m| m.operator_name == operator) {
+    }
+    for vertex in plan.vertices.iter_mut().filter(|v| v.changes_parallelism()) {
+        let operators = capacities.get(vertex.name.as_str()).into_iter().flatten();
+        for (operator, (bytes, count)) in operators {
+            if vertex.memory.iter().any(|m| m.operator_name == *operator) {
                 continue;
             }
-            let mean = sizes.iter().sum::<u64>() / sizes.len() as u64;
+            let mean = bytes / count;
             vertex.memory.push(OperatorMemory {
-                operator_name: operator.to_owned(),
+                operator_name: (*operator).to_owned(),
                 from_cache_bytes: Some(mean),
                 to_cache_bytes: mean,
                 to_write_buffer_bytes: None,

@@ -1,10 +1,9 @@
-//! Slots and bytes are scarce together: prices are raised until what is chosen fits (Lagrange's multipliers; Everett, "Generalized
-//! Lagrange multiplier method", 1963). Each round looks once at every vertex, so the whole is near linear.
+//! What may be used, and what happens where no prices keep it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Subject;
-use super::choice::{Choice, Floor, Kind, Price};
+use super::choice::{Choice, Floor, Kind};
 use crate::model::VertexCaches;
 use crate::{JobState, Snapshot};
 
@@ -111,13 +110,13 @@ impl Fixed {
     }
 
     /// Whether the choices keep the budgets: (slots, bytes).
-    fn keeps(&self, choices: &[Choice]) -> (bool, bool) {
+    pub fn keeps(&self, choices: &[Choice]) -> (bool, bool) {
         let chosen = |c: &Choice| (c.candidate.shape.parallelism, c.candidate.total_bytes);
         self.allows(choices.iter().map(chosen))
     }
 
     /// Whether instances and bytes of the subjects, in their order, keep the budgets: (slots, bytes).
-    fn allows(&self, subjects: impl Iterator<Item = (u32, f64)>) -> (bool, bool) {
+    pub fn allows(&self, subjects: impl Iterator<Item = (u32, f64)>) -> (bool, bool) {
         let (slots, bytes) = self.taken(subjects);
         (slots <= self.slots, bytes <= self.bytes)
     }
@@ -140,44 +139,6 @@ impl Fixed {
     }
 }
 
-/// Choices within the budgets. Where no prices lead there, what is wished for at the real ones.
-///
-/// `floors`: what every subject takes at least, whatever the prices; where that alone is too much, none are tried.
-pub(crate) fn within(
-    fixed: &Fixed,
-    floors: Option<&[Floor]>,
-    choose: impl Fn(Price) -> Vec<Choice>,
-) -> Result<Vec<Choice>, Vec<Choice>> {
-    const ROUNDS: u32 = 10;
-    let mut price = Price::REAL;
-    let first = choose(price);
-    let mut kept = fixed.keeps(&first);
-    if kept == (true, true) {
-        return Ok(first);
-    }
-    if let Some(floors) = floors
-        && fixed.allows(floors.iter().map(|f| (f.parallelism, f.bytes))) != (true, true)
-    {
-        return Err(first);
-    }
-    price.trials = false;
-    for round in 0..=ROUNDS {
-        // The first round only does without trials.
-        if round > 0 && !kept.0 {
-            price.slot *= 2.0;
-        }
-        if round > 0 && !kept.1 {
-            price.byte *= 2.0;
-        }
-        let choices = choose(price);
-        kept = fixed.keeps(&choices);
-        if kept == (true, true) {
-            return Ok(choices);
-        }
-    }
-    Err(first)
-}
-
 /// Takes changes back, the ones that matter least first, until the rest fits.
 pub(crate) fn fit(
     subjects: &[Subject<'_>],
@@ -185,7 +146,7 @@ pub(crate) fn fit(
     mut choices: Vec<Choice>,
 ) -> Vec<Choice> {
     // What is given up by staying: probability of meeting the target, for the budget that it frees.
-    let loss = |c: &Choice| c.candidate.sufficient - c.present.sufficient;
+    let loss = |c: &Choice| c.candidate.sufficient() - c.present.sufficient();
     let frees = |c: &Choice| {
         c.candidate.shape.parallelism > c.present.shape.parallelism
             || c.candidate.total_bytes > c.present.total_bytes

@@ -3,6 +3,7 @@
 use super::Subject;
 use super::budget::{self, Fixed};
 use super::frontier::{Candidate, Frontier};
+use super::market::{Market, Pick};
 use crate::model::SubtaskShape;
 use crate::{JobState, Snapshot};
 
@@ -50,36 +51,34 @@ pub(crate) enum Kind {
 pub(crate) struct Price {
     pub slot: f64,
     pub byte: f64,
-    /// Whether bytes are tried before a restart relies on them: where that exceeds a budget, the restart must do without.
-    pub trials: bool,
 }
 
 /// What the policy makes of a vertex, apart from the budgets.
-struct Wish {
-    frontier: Vec<Candidate>,
+pub(crate) struct Wish {
+    pub frontier: Vec<Candidate>,
     /// The frontier at the present parallelism.
-    here: Candidate,
+    pub here: Candidate,
     present: Candidate,
     /// What it gets if it does not restart.
-    stays: (Kind, Candidate),
+    pub stays: (Kind, Candidate),
     /// Whether the present parallelism is not enough.
-    short: bool,
+    pub short: bool,
     /// Whether a few snapshots more bring better measurements.
-    unsettled: bool,
+    pub unsettled: bool,
     /// Whether of any shape it is not known if it is enough.
-    unclear: bool,
+    pub unclear: bool,
     /// How surely a shape has to be enough if it is only cheaper.
     sure: f64,
 }
 
-/// Below this probability of being enough, the present parallelism is given up.
-const GIVEN_UP: f64 = 0.3;
-/// A parallelism that is needed has to be enough with this probability.
-const TAKEN: f64 = 0.7;
-/// A parallelism that is only cheaper has to be enough with this one: two restarts are lost if not.
-const SURE: f64 = 0.9;
-/// The same once the job was restarted at this target already: what was believed at the first restart did not hold.
-const SURE_AGAIN: f64 = 0.98;
+/// Less surely enough (30 %, in deviations as all below), the present parallelism is given up.
+const GIVEN_UP: f64 = -0.524_400_5;
+/// A parallelism that is needed has to be enough so surely (70 %).
+const TAKEN: f64 = 0.524_400_5;
+/// A parallelism that is only cheaper has to be enough so surely (90 %): two restarts are lost if not.
+const SURE: f64 = 1.281_551_6;
+/// The same once the job was restarted at this target already (98 %): what was believed at the first restart did not hold.
+const SURE_AGAIN: f64 = 2.053_748_9;
 /// Snapshots for which a doubtful restart waits for better measurements.
 const PATIENCE: u32 = 4;
 /// A measurement is good enough if it deviates by less.
@@ -121,20 +120,20 @@ pub(crate) fn choose(
     let ask = |subjects: &mut [Subject<'_>], share: f64, wishes: &mut Vec<Wish>| {
         subjects.iter_mut().for_each(|s| s.ask(share));
         Wish::fill(wishes, subjects, restarts_at_target);
-        let by = |price: Price| of_job(subjects, wishes, snapshot, job, restarts_at_target, price);
-        budget::within(fixed, floors(subjects, wishes).as_deref(), by)
+        let saving = Saving::of(subjects, wishes, snapshot, job, restarts_at_target);
+        let wanted = of_job(subjects, wishes, &saving);
+        within(subjects, wishes, fixed, wanted, &saving)
     };
-    let mut wishes = Vec::with_capacity(subjects.len());
-    let whole = match ask(subjects, 1.0, &mut wishes) {
-        Ok(choices) => return chosen(choices, wishes),
+    let mut all = Vec::with_capacity(subjects.len());
+    let whole = match ask(subjects, 1.0, &mut all) {
+        Ok(choices) => return chosen(choices, all),
         Err(whole) => whole,
     };
     // The budgets do not allow all targets: as large a share of them as they do, alike for all, since a pipeline is as fast as its
     // slowest vertex. Not again and again, as measurements scatter.
     if restarts_at_target < 2 {
-        let floors = floors(subjects, &wishes);
-        let taken = floors.map_or(1.0, |f| fixed.share_taken(&f));
-        let mut kept = Vec::new();
+        let taken = floors(subjects, &all).map_or(1.0, |f| fixed.share_taken(&f));
+        let (mut wishes, mut kept) = (Vec::new(), Vec::new());
         let best = largest_share(taken, |share| {
             let choices = ask(subjects, share, &mut wishes).ok()?;
             std::mem::swap(&mut wishes, &mut kept);
@@ -144,13 +143,12 @@ pub(crate) fn choose(
         if let Some(choices) = best {
             return chosen(choices, kept);
         }
-        Wish::fill(&mut wishes, subjects, restarts_at_target);
     }
-    chosen(budget::fit(subjects, fixed, whole), wishes)
+    chosen(budget::fit(subjects, fixed, whole), all)
 }
 
 /// What the largest share of the targets that fits leads to. A smaller share never takes more; what the whole takes at least tells
-/// about where to look.
+/// where to look first.
 fn largest_share<T>(taken: f64, mut by_share: impl FnMut(f64) -> Option<T>) -> Option<T> {
     let (mut best, mut low, mut high) = (None, 0, SHARES.len());
     let mut next = SHARES.partition_point(|share| share * taken > 1.0);
@@ -164,7 +162,7 @@ fn largest_share<T>(taken: f64, mut by_share: impl FnMut(f64) -> Option<T>) -> O
             }
             None => {
                 low = at + 1;
-                next = low;
+                next = low + (high - low) / 2;
             }
         }
     }
@@ -189,15 +187,10 @@ fn floors(subjects: &[Subject<'_>], wishes: &[Wish]) -> Option<Vec<Floor>> {
     Some(pairs.map(|(s, w)| w.floor(s)).collect())
 }
 
-fn of_job(
-    subjects: &[Subject<'_>],
-    wishes: &[Wish],
-    snapshot: &Snapshot,
-    job: &JobState,
-    restarts_at_target: u32,
-    price: Price,
-) -> Vec<Choice> {
+/// What is wished for at the real prices, bytes tried first where a restart relies on them.
+fn of_job(subjects: &[Subject<'_>], wishes: &[Wish], saving: &Saving) -> Vec<Choice> {
     let pairs = || subjects.iter().zip(wishes);
+    let price = Price::REAL;
     let needed: Vec<Option<&Candidate>> = pairs().map(|(s, w)| w.needed(s, price)).collect();
     let must = needed.iter().any(Option::is_some);
     let mut goals: Vec<Option<(&Candidate, Kind)>> = needed
@@ -214,7 +207,7 @@ fn of_job(
             *goal = Some((cheaper, Kind::Cheaper));
         }
     }
-    if !(must || pays(subjects, wishes, saved, snapshot, job, restarts_at_target)) {
+    if !(must || saving.pays(saved)) {
         goals.fill(None);
     }
     // Doubts of one vertex hold the restart of all.
@@ -222,61 +215,115 @@ fn of_job(
         .iter()
         .zip(&needed)
         .any(|(w, n)| n.is_some_and(|n| w.doubtful(n)));
-    let trials: Vec<Option<Candidate>> = match price.trials {
-        true => pairs()
-            .zip(&goals)
-            .map(|((s, _), goal)| goal.and_then(|(goal, kind)| trial(s, goal, kind)))
-            .collect(),
-        false => Vec::new(),
-    };
+    let trials = pairs().zip(&goals);
+    let trials = trials.map(|((s, _), goal)| goal.and_then(|(goal, kind)| trial(s, goal, kind)));
+    let trials: Vec<Option<Candidate>> = trials.collect();
     let hold = doubtful || trials.iter().any(Option::is_some);
-    let of_one = |at: usize, wish: &Wish, goal: Option<(&Candidate, Kind)>| {
-        let (kind, candidate) = match (goal, trials.get(at).copied().flatten()) {
+    let mut choices = Vec::with_capacity(wishes.len());
+    for ((wish, goal), trial) in wishes.iter().zip(goals).zip(trials) {
+        let (kind, candidate) = match (goal, trial) {
             (_, Some(trial)) => (Kind::Trial, trial),
             (Some((goal, kind)), None) if !hold => (kind, *goal),
             _ => wish.stays,
         };
-        Choice {
+        choices.push(Choice {
             kind,
             candidate,
             present: wish.present,
-        }
-    };
-    let choices = wishes.iter().zip(goals).enumerate();
+        });
+    }
     choices
-        .map(|(at, (wish, goal))| of_one(at, wish, goal))
-        .collect()
 }
 
-/// Whether a restart that nobody needs saves more than it costs.
-fn pays(
+/// Choices within the budgets: what is wanted, or else what is taken at the lowest raised prices that lead there, without trials.
+/// Where none do, what is wanted, as an error.
+fn within(
     subjects: &[Subject<'_>],
     wishes: &[Wish],
-    saved_per_s: f64,
-    snapshot: &Snapshot,
-    job: &JobState,
-    restarts_at_target: u32,
-) -> bool {
-    let cost: f64 = wishes.iter().map(|w| w.here.cost()).sum();
-    let restart_s = job
-        .restart_seconds
-        .known()
-        .unwrap_or(snapshot.terms.restart_seconds);
-    let steady_ms = subjects
-        .iter()
-        .map(|s| {
-            snapshot
-                .at_ms
-                .saturating_sub(s.frontier.model.target_since_ms)
-        })
-        .min();
-    let within_s = PAYS_WITHIN_S.max(steady_ms.unwrap_or(0) as f64 / 1000.0);
-    let least_saving = match restarts_at_target {
-        0 => RESTART_SAVING * held(subjects),
-        1 => SECOND_RESTART_SAVING * held(subjects),
-        _ => return false,
+    fixed: &Fixed,
+    wanted: Vec<Choice>,
+    saving: &Saving,
+) -> Result<Vec<Choice>, Vec<Choice>> {
+    let mut kept = fixed.keeps(&wanted);
+    if kept == (true, true) {
+        return Ok(wanted);
+    }
+    // Where what they take at least is too much, no prices lead there.
+    let least = floors(subjects, wishes);
+    let fits = |floors: &[Floor]| {
+        fixed.allows(floors.iter().map(|f| (f.parallelism, f.bytes))) == (true, true)
     };
-    saved_per_s > least_saving * cost && saved_per_s * within_s > restart_s * cost
+    if least.is_some_and(|floors| !fits(&floors)) {
+        return Err(wanted);
+    }
+    let market = Market::of(subjects, wishes);
+    let mut picks = Vec::with_capacity(wishes.len());
+    let mut price = Price::REAL;
+    for round in 0..=Price::ROUNDS {
+        // The first round only does without trials.
+        if round > 0 && !kept.0 {
+            price.slot *= 2.0;
+        }
+        if round > 0 && !kept.1 {
+            price.byte *= 2.0;
+        }
+        market.picks(price, |saved| saving.pays(saved), &mut picks);
+        kept = fixed.allows(picks.iter().map(|p| (p.parallelism, p.total_bytes)));
+        if kept == (true, true) {
+            let pairs = wishes.iter().zip(&picks);
+            return Ok(pairs.map(|(wish, pick)| wish.choice(pick)).collect());
+        }
+        if market.is_held() {
+            break;
+        }
+    }
+    Err(wanted)
+}
+
+/// What a restart that nobody needs has to save.
+struct Saving {
+    /// What the job costs a second at the present parallelism.
+    cost: f64,
+    /// Share of it that has to be saved; absent where no saving is worth a restart.
+    least: Option<f64>,
+    restart_s: f64,
+    within_s: f64,
+}
+
+// === impl Saving ===
+
+impl Saving {
+    fn of(
+        subjects: &[Subject<'_>],
+        wishes: &[Wish],
+        snapshot: &Snapshot,
+        job: &JobState,
+        restarts_at_target: u32,
+    ) -> Self {
+        let since_ms = subjects.iter().map(|s| s.frontier.model.target_since_ms);
+        let steady_ms = since_ms
+            .map(|since| snapshot.at_ms.saturating_sub(since))
+            .min();
+        let restart_s = job.restart_seconds.known();
+        Self {
+            cost: wishes.iter().map(|w| w.here.cost()).sum(),
+            least: match restarts_at_target {
+                0 => Some(RESTART_SAVING * held(subjects)),
+                1 => Some(SECOND_RESTART_SAVING * held(subjects)),
+                _ => None,
+            },
+            restart_s: restart_s.unwrap_or(snapshot.terms.restart_seconds),
+            within_s: PAYS_WITHIN_S.max(steady_ms.unwrap_or(0) as f64 / 1000.0),
+        }
+    }
+
+    /// Whether saving so much a second is worth it.
+    fn pays(&self, saved_per_s: f64) -> bool {
+        self.least.is_some_and(|least| {
+            saved_per_s > least * self.cost
+                && saved_per_s * self.within_s > self.restart_s * self.cost
+        })
+    }
 }
 
 /// For how many times the time in which a shape should be found the targets have held; at least 1.
@@ -305,12 +352,17 @@ fn trial(subject: &Subject<'_>, goal: &Candidate, kind: Kind) -> Option<Candidat
     }
     let tried = frontier.candidate(tried);
     // What is enough now is not put at risk for a look.
-    (kind == Kind::Needed || tried.sufficient >= SURE).then_some(tried)
+    (kind == Kind::Needed || tried.sure >= SURE).then_some(tried)
 }
 
 // === impl Wish ===
 
 impl Wish {
+    /// A restart has to be enough so surely not to wait for better measurements.
+    pub const SURE: f64 = SURE;
+    /// A shape that is only cheaper has to save this share of the vertex's cost.
+    pub const RESTART_SAVING: f64 = RESTART_SAVING;
+
     /// Replaces the wishes by those of these subjects.
     fn fill(wishes: &mut Vec<Self>, subjects: &[Subject<'_>], restarts_at_target: u32) {
         if wishes.is_empty() {
@@ -334,12 +386,12 @@ impl Wish {
         let here = here.copied().unwrap_or(present);
         let settled = subject.frontier.predictor.present_deviation() <= GOOD
             || subject.frontier.model.samples_since_change > PATIENCE;
-        let maybe = |c: &Candidate| c.sufficient > GIVEN_UP && c.sufficient < SURE;
+        let maybe = |c: &Candidate| c.sure > GIVEN_UP && c.sure < SURE;
         Self {
             here,
             present,
             stays: stay(subject, &present, &here),
-            short: here.sufficient < GIVEN_UP && present.sufficient < ENOUGH,
+            short: here.sure < GIVEN_UP && present.sufficient() < ENOUGH,
             unsettled: !settled,
             unclear: frontier.iter().any(maybe),
             sure: match restarts_at_target {
@@ -356,12 +408,36 @@ impl Wish {
         if !self.short {
             return None;
         }
-        let goal = price.cheapest(self.enough()).or_else(|| self.closest())?;
+        let cheapest = price.cheapest(self.enough(), Candidate::costs);
+        let goal = cheapest.or_else(|| self.closest().map(|(_, c)| c))?;
         (goal.shape.parallelism != subject.shape.parallelism).then_some(goal)
     }
 
     fn enough(&self) -> impl Iterator<Item = &Candidate> {
-        self.frontier.iter().filter(|c| c.sufficient >= TAKEN)
+        self.frontier.iter().filter(|c| self.is_enough(c))
+    }
+
+    /// Whether it is enough to be taken where a restart is needed.
+    pub fn is_enough(&self, candidate: &Candidate) -> bool {
+        candidate.sure >= TAKEN
+    }
+
+    /// Whether it is so surely enough that it may be taken for being cheaper.
+    pub fn is_sure(&self, candidate: &Candidate) -> bool {
+        candidate.sure >= self.sure
+    }
+
+    /// What this pick comes to.
+    fn choice(&self, pick: &Pick) -> Choice {
+        let (kind, candidate) = match pick.goal {
+            Some((at, kind)) => (kind, self.frontier[at as usize]),
+            None => self.stays,
+        };
+        Choice {
+            kind,
+            candidate,
+            present: self.present,
+        }
     }
 
     /// Shapes with another parallelism that are surely sufficient.
@@ -369,7 +445,7 @@ impl Wish {
         let now = subject.shape.parallelism;
         self.frontier
             .iter()
-            .filter(move |c| c.sufficient >= self.sure && c.shape.parallelism != now)
+            .filter(move |c| self.is_sure(c) && c.shape.parallelism != now)
     }
 
     /// The least it takes at any price if nothing holds its restart.
@@ -391,13 +467,13 @@ impl Wish {
             _ => of(c),
         });
         enough.reduce(least).unwrap_or_else(|| {
-            let closest = self.closest().map_or(stays, of);
+            let closest = self.closest().map_or(stays, |(_, c)| of(c));
             least(closest, stays)
         })
     }
 
     /// No shape is sufficient: the cheapest of those that come about as close as any.
-    fn closest(&self) -> Option<&Candidate> {
+    pub fn closest(&self) -> Option<(usize, &Candidate)> {
         let most = self
             .frontier
             .iter()
@@ -406,20 +482,21 @@ impl Wish {
         let near = self
             .frontier
             .iter()
-            .filter(|c| c.rate_per_s >= most * 0.995);
-        near.min_by(|a, b| a.cost().total_cmp(&b.cost()))
+            .enumerate()
+            .filter(|(_, c)| c.rate_per_s >= most * 0.995);
+        near.min_by(|(_, a), (_, b)| a.cost().total_cmp(&b.cost()))
     }
 
     /// A shape with another parallelism that is surely sufficient and cheaper than the present parallelism.
     fn cheaper(&self, subject: &Subject<'_>, price: Price) -> Option<&Candidate> {
-        let most = price.of(&self.here) * (1.0 - RESTART_SAVING);
-        let cheapest = price.cheapest(self.sure(subject))?;
-        (price.of(cheapest) < most).then_some(cheapest)
+        let most = price.of(self.here.costs()) * (1.0 - RESTART_SAVING);
+        let cheapest = price.cheapest(self.sure(subject), Candidate::costs)?;
+        (price.of(cheapest.costs()) < most).then_some(cheapest)
     }
 
     /// Whether better measurements, which a few snapshots bring, might lead to another parallelism than this one.
     fn doubtful(&self, goal: &Candidate) -> bool {
-        self.unsettled && (self.unclear || goal.sufficient < SURE)
+        self.unsettled && (self.unclear || goal.sure < SURE)
     }
 }
 
@@ -431,10 +508,10 @@ fn stay(subject: &Subject<'_>, now: &Candidate, best: &Candidate) -> (Kind, Cand
     }
     let held = f64::from(subject.frontier.model.samples_at_target) / SETTLED;
     let held = held.max(1.0);
-    if now.sufficient < ENOUGH / held && best.rate_per_s > now.rate_per_s * 1.0002 {
+    if now.sufficient() < ENOUGH / held && best.rate_per_s > now.rate_per_s * 1.0002 {
         return (Kind::Bytes, subject.frontier.at_least(best, LEAST_GROWTH));
     }
-    let saves = best.sufficient >= Frontier::bytes_confidence() - 1e-6
+    let saves = best.sure >= Frontier::BYTES_DEVIATIONS - 1e-6
         && now.cost() - best.cost() > SAVING * held * now.cost();
     if saves { (Kind::Bytes, *best) } else { keep }
 }
@@ -446,20 +523,25 @@ impl Price {
     pub const REAL: Self = Self {
         slot: 1.0,
         byte: 1.0,
-        trials: true,
     };
+    /// How often prices are doubled at most.
+    pub const ROUNDS: u32 = 10;
 
-    /// The first of the cheapest.
-    fn cheapest<'a>(&self, of: impl Iterator<Item = &'a Candidate>) -> Option<&'a Candidate> {
-        let priced = of.map(|c| (self.of(c), c));
-        let first = |best: (f64, &'a Candidate), next: (f64, &'a Candidate)| match next.0 < best.0 {
+    /// The first of the cheapest; `costs` are those of slots and of bytes.
+    pub fn cheapest<'a, T>(
+        &self,
+        of: impl IntoIterator<Item = &'a T>,
+        costs: impl Fn(&T) -> [f64; 2],
+    ) -> Option<&'a T> {
+        let priced = of.into_iter().map(|c| (self.of(costs(c)), c));
+        let first = |best: (f64, &'a T), next: (f64, &'a T)| match next.0 < best.0 {
             true => next,
             false => best,
         };
         priced.reduce(first).map(|(_, c)| c)
     }
 
-    fn of(&self, candidate: &Candidate) -> f64 {
-        self.slot * candidate.slot_cost + self.byte * candidate.byte_cost
+    pub fn of(&self, [slots, bytes]: [f64; 2]) -> f64 {
+        self.slot * slots + self.byte * bytes
     }
 }

@@ -1,6 +1,6 @@
 //! The frontier of one vertex: for each parallelism the fewest bytes that meet the target with confidence.
 
-use std::cell::RefCell;
+use std::cell::{LazyCell, RefCell};
 
 use super::budget::Memory;
 use super::normal::probability_below;
@@ -27,8 +27,8 @@ pub(crate) struct Need<'a> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Candidate {
     pub shape: SubtaskShape,
-    /// Probability that it meets the target.
-    pub sufficient: f64,
+    /// How surely it meets the target: by so many deviations is it faster than needed.
+    pub sure: f64,
     /// Records per second it can do, all instances together.
     pub rate_per_s: f64,
     /// Deviation of the logarithm of that rate.
@@ -46,21 +46,20 @@ pub(crate) struct Frontier<'a> {
     pub model: &'a VertexModel,
     pub predictor: Predictor<'a>,
     pub need: Need<'a>,
-    /// What was reckoned already: it holds for any target.
+    /// What was reckoned already, ascending in parallelism: it holds for any target.
     reaches: RefCell<Vec<Reach>>,
-    /// The parallelisms of these.
-    reached: RefCell<Vec<u32>>,
 }
 
-/// How fast an instance can be at a parallelism and a size of the write buffers.
+/// How fast an instance can be at a parallelism and a size of the write buffers; absent until somebody asks.
 #[derive(Clone, Copy)]
 struct Reach {
+    parallelism: u32,
     write_buffer_bytes: f64,
     /// With the fewest bytes.
-    least: Seconds,
+    least: Option<Seconds>,
     /// With all there are.
-    most: Seconds,
-    /// The step of [`Search`] with the fewest bytes that are as fast as any; absent until somebody asks.
+    most: Option<Seconds>,
+    /// The step of [`Search`] with the fewest bytes that are as fast as any.
     fastest: Option<(u32, Seconds)>,
 }
 
@@ -69,6 +68,16 @@ struct Reach {
 impl Candidate {
     pub fn cost(&self) -> f64 {
         self.slot_cost + self.byte_cost
+    }
+
+    /// Its price for slots and for bytes.
+    pub fn costs(&self) -> [f64; 2] {
+        [self.slot_cost, self.byte_cost]
+    }
+
+    /// Probability that it meets the target.
+    pub fn sufficient(&self) -> f64 {
+        probability_below(self.sure)
     }
 }
 
@@ -121,7 +130,7 @@ impl<'a> Need<'a> {
 
 impl<'a> Frontier<'a> {
     /// Bytes are cheap and can be taken back: they are dealt with this confidence, in deviations (95 %).
-    const BYTES_DEVIATIONS: f64 = 1.645;
+    pub const BYTES_DEVIATIONS: f64 = 1.645;
     /// A shape is as fast as the fastest with the same parallelism if it is so near.
     const AS_FAST: f64 = 0.0005;
     /// Parallelisms looked at one by one from the least that can be enough; beyond, each is a quarter larger.
@@ -133,7 +142,6 @@ impl<'a> Frontier<'a> {
             predictor,
             need,
             reaches: RefCell::default(),
-            reached: RefCell::default(),
         }
     }
 
@@ -149,7 +157,7 @@ impl<'a> Frontier<'a> {
         let total_bytes = f64::from(shape.parallelism) * self.need.bytes_of(&shape);
         Candidate {
             shape,
-            sufficient: probability_below(margin / deviation),
+            sure: margin / deviation,
             rate_per_s,
             deviation,
             slot_cost: f64::from(shape.parallelism) * self.need.slot_price,
@@ -167,7 +175,7 @@ impl<'a> Frontier<'a> {
         for write_buffer_bytes in self.write_buffers(parallelism) {
             let candidate = self.at_write_buffer(parallelism, write_buffer_bytes);
             let better = best.is_none_or(|best| {
-                let meets = |c: &Candidate| c.sufficient >= Self::bytes_confidence();
+                let meets = |c: &Candidate| c.sure >= Self::BYTES_DEVIATIONS;
                 match (meets(&candidate), meets(&best)) {
                     (true, true) => candidate.cost() < best.cost() * (1.0 - 1e-9),
                     (false, false) => {
@@ -223,31 +231,36 @@ impl<'a> Frontier<'a> {
         room
     }
 
-    /// Confidence with which bytes are dealt.
-    pub fn bytes_confidence() -> f64 {
-        probability_below(Self::BYTES_DEVIATIONS)
-    }
-
     /// From the least parallelism that may be enough with all the bytes to the one that is with the fewest.
     fn parallelisms(&self) -> Vec<u32> {
         let need = &self.need;
-        let enough = |mut low: u32, bytes: fn(&Reach) -> &Seconds, margin: f64| {
-            // The rate rises with the parallelism: bisect.
-            let mut high = need.most_parallelism;
-            let least = (need.target_per_s / margin).ln();
-            while low < high {
-                let middle = low + (high - low) / 2;
-                let (_, reach) = self.reach(middle, need.present.write_buffer_bytes);
-                if f64::from(middle).ln() - bytes(&reach).ln_seconds >= least {
-                    high = middle;
-                } else {
-                    low = middle + 1;
-                }
-            }
-            low
+        let write_buffer_bytes = need.present.write_buffer_bytes;
+        let ln_seconds = |parallelism: u32, all_bytes: bool| {
+            let (at, mut reach) = self.reach(parallelism, write_buffer_bytes);
+            let search = || self.search(parallelism, write_buffer_bytes);
+            let seconds = match all_bytes {
+                true => reach.most.get_or_insert_with(|| {
+                    let search = search();
+                    search.seconds(search.steps)
+                }),
+                false => reach.least.get_or_insert_with(|| search().seconds(0)),
+            };
+            let ln_seconds = seconds.ln_seconds;
+            self.reaches.borrow_mut()[at] = reach;
+            ln_seconds
         };
-        let least = enough(1, |reach| &reach.most, 1.1);
-        let most = enough(least, |reach| &reach.least, 0.8);
+        let enough = |low: u32, all_bytes: bool, margin: f64| {
+            let least = (need.target_per_s / margin).ln();
+            let ln_over = |p: u32| f64::from(p).ln() - ln_seconds(p, all_bytes) - least;
+            first_over(
+                low,
+                need.most_parallelism,
+                need.present.parallelism,
+                ln_over,
+            )
+        };
+        let least = enough(1, true, 1.1);
+        let most = enough(least, false, 0.8);
         let mut found = Vec::new();
         let mut parallelism = least.saturating_sub(1).max(1);
         while parallelism < most && found.len() < 64 {
@@ -275,21 +288,25 @@ impl<'a> Frontier<'a> {
                 write_buffer_bytes,
             });
         }
-        let (number, reach) = self.reach(parallelism, write_buffer_bytes);
-        let search = || self.search(parallelism, write_buffer_bytes);
         let ln_allowed = (f64::from(parallelism) / need.target_per_s).ln();
         let meets =
             |s: &Seconds| ln_allowed - s.ln_seconds >= Self::BYTES_DEVIATIONS * s.variance.sqrt();
-        let (step, seconds) = match (meets(&reach.least), meets(&reach.most)) {
-            // Most parallelisms are enough with the fewest bytes, or with none.
-            (true, _) => (0, reach.least),
-            (false, true) => search().fewest(meets),
-            (false, false) => reach.fastest.unwrap_or_else(|| {
-                let fastest = search().fastest();
-                self.reaches.borrow_mut()[number].fastest = Some(fastest);
-                fastest
-            }),
+        let (at, mut reach) = self.reach(parallelism, write_buffer_bytes);
+        let search = LazyCell::new(|| self.search(parallelism, write_buffer_bytes));
+        // Most parallelisms are enough with the fewest bytes, or with none.
+        let fewest = *reach.least.get_or_insert_with(|| search.seconds(0));
+        let (step, seconds) = if meets(&fewest) {
+            (0, fewest)
+        } else if meets(
+            reach
+                .most
+                .get_or_insert_with(|| search.seconds(search.steps)),
+        ) {
+            search.fewest(meets)
+        } else {
+            *reach.fastest.get_or_insert_with(|| search.fastest())
         };
+        self.reaches.borrow_mut()[at] = reach;
         let shape = SubtaskShape {
             parallelism,
             cache_bytes: self.cache_bytes_at(step, parallelism, write_buffer_bytes),
@@ -298,38 +315,37 @@ impl<'a> Frontier<'a> {
         self.judge(shape, seconds)
     }
 
-    /// How fast an instance can be, and the number under which that is kept.
+    /// What was reckoned already of a parallelism, and where that is kept; nothing yet if nobody has asked.
     fn reach(&self, parallelism: u32, write_buffer_bytes: f64) -> (usize, Reach) {
         let mut reaches = self.reaches.borrow_mut();
-        let mut reached = self.reached.borrow_mut();
-        let known = reached.iter().zip(0..).find(|(p, number)| {
-            **p == parallelism && reaches[*number].write_buffer_bytes == write_buffer_bytes
-        });
-        if let Some((_, number)) = known {
-            return (number, reaches[number]);
-        }
-        let search = self.search(parallelism, write_buffer_bytes);
-        let reach = Reach {
-            write_buffer_bytes,
-            least: search.seconds(0),
-            most: search.seconds(search.steps),
-            fastest: None,
+        let order = |r: &Reach| {
+            let buffers = r.write_buffer_bytes.total_cmp(&write_buffer_bytes);
+            r.parallelism.cmp(&parallelism).then(buffers)
         };
-        reached.push(parallelism);
-        reaches.push(reach);
-        (reaches.len() - 1, reach)
+        let at = reaches.binary_search_by(order).unwrap_or_else(|at| {
+            let unknown = Reach {
+                parallelism,
+                write_buffer_bytes,
+                least: None,
+                most: None,
+                fastest: None,
+            };
+            reaches.insert(at, unknown);
+            at
+        });
+        (at, reaches[at])
     }
 
     fn search(&self, parallelism: u32, write_buffer_bytes: f64) -> Search<'a> {
         let line = self.predictor.line(parallelism, write_buffer_bytes);
         let (least, most) = self.cache_bytes_bounds(parallelism, write_buffer_bytes);
-        let (first, last) = (line.position(least), line.position(most));
-        let octaves = (most / least).log2();
+        let first = line.position(least);
+        let steps = (most / least).log2() * Line::STEPS_PER_OCTAVE;
         Search {
             line,
             first,
-            last,
-            steps: (octaves * Line::STEPS_PER_OCTAVE).ceil().max(0.0) as u32,
+            last: first + steps,
+            steps: steps.ceil().max(0.0) as u32,
         }
     }
 
@@ -369,6 +385,31 @@ impl<'a> Frontier<'a> {
         };
         [1.0, 0.5, 2.0, 0.25, 4.0].map(|factor| stays * factor)
     }
+}
+
+/// The first of `low..=high` at which `ln_over`, which never falls, is not negative; `high` if there is none.
+///
+/// It rises about like the logarithm of the parallelism: that tells where to look, and halving the range ends it where it does not.
+fn first_over(mut low: u32, mut high: u32, near: u32, ln_over: impl Fn(u32) -> f64) -> u32 {
+    const GUESSES: u32 = 5;
+    let (mut next, mut looks) = (near, 0);
+    while low < high {
+        let at = match looks < GUESSES {
+            true => next.clamp(low, high - 1),
+            false => low + (high - low) / 2,
+        };
+        looks += 1;
+        let over = ln_over(at);
+        let there = (f64::from(at) * (-over).exp()).ceil() as u32;
+        if over >= 0.0 {
+            high = at;
+            next = there.saturating_sub(1);
+        } else {
+            low = at + 1;
+            next = there;
+        }
+    }
+    low
 }
 
 /// The search over cache bytes along one [`Line`], an eighth of an octave a step; more bytes are never worse.

@@ -58,7 +58,7 @@ fn reason(subject: &Subject<'_>, choice: &Choice) -> VertexReason {
     let target = subject.frontier.need.target_per_s;
     let chosen = &choice.candidate;
     match choice.kind {
-        Kind::Stay if choice.present.sufficient < 0.05 => VertexReason::Unreachable {
+        Kind::Stay if choice.present.sufficient() < 0.05 => VertexReason::Unreachable {
             target,
             best: Some(choice.present.rate_per_s),
         },
@@ -67,13 +67,13 @@ fn reason(subject: &Subject<'_>, choice: &Choice) -> VertexReason {
             target,
             predicted: chosen.rate_per_s,
         },
-        Kind::Bytes | Kind::Needed if chosen.sufficient < 0.3 => VertexReason::Unreachable {
+        Kind::Bytes | Kind::Needed if chosen.sufficient() < 0.3 => VertexReason::Unreachable {
             target,
             best: Some(chosen.rate_per_s),
         },
         Kind::Bytes | Kind::Needed | Kind::Cheaper => VertexReason::Cheapest {
             cost: chosen.cost(),
-            confidence: chosen.sufficient,
+            confidence: chosen.sufficient(),
         },
     }
 }
@@ -128,7 +128,7 @@ fn rejections<'a>(
             .need
             .has_memory
             .then_some(c.shape.cache_bytes as u64),
-        why: if c.sufficient < TOO_SLOW {
+        why: if c.sufficient() < TOO_SLOW {
             Rejection::TooSlow {
                 predicted: c.rate_per_s,
                 target: subject.frontier.need.target_per_s,

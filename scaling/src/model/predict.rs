@@ -55,8 +55,8 @@ pub(crate) struct Line<'a> {
     state_gain: f64,
     /// Seconds per record that do not depend on the cache.
     rest_seconds: f64,
-    terms: [Term; VertexModel::KEPT_VISITS],
-    visits: usize,
+    /// Of the first visit, and of the others: most vertices have had one shape.
+    terms: (Term, Vec<Term>),
 }
 
 /// What one visit contributes to a [`Line`].
@@ -149,35 +149,32 @@ impl<'a> Predictor<'a> {
     pub fn line(&self, parallelism: u32, write_buffer_bytes: f64) -> Line<'a> {
         let write = self.model.write.as_ref();
         let write = write.map_or(0.0, |w| w.at(parallelism, write_buffer_bytes));
-        let mut line = Line {
-            parallelism,
-            state: self.model.state.as_ref(),
-            state_gain: self.state_gain,
-            rest_seconds: self.cpu_seconds + write,
-            terms: [Term::default(); VertexModel::KEPT_VISITS],
-            visits: 0,
-        };
         let measured_at = self.model.state.as_ref().map(|s| s.parallelism);
         let away = self.doublings_away(parallelism);
         let visits = self.model.visits.iter().zip(&self.visits);
-        for ((visit, seen), term) in visits.zip(&mut line.terms) {
+        let mut terms = visits.map(|(visit, seen)| {
             let there = visit.shape.parallelism;
             let doublings = match Some(there) == measured_at {
                 true => away,
                 false => doublings(there, parallelism),
             };
             let ln_uneven = seen.ln_uneven[usize::from(parallelism == 1)];
-            *term = Term {
+            Term {
                 ln_seconds: visit.ln_seconds + Self::PER_DOUBLING * doublings,
                 ln_visit: seen.ln_formula - ln_uneven,
                 variance: seen.inverse_weight
                     + self.doubling_variance * doublings * doublings
                     + seen.drift_variance,
                 ratio_variance: self.ratio_variance(away.abs().max(seen.away)),
-            };
-            line.visits += 1;
+            }
+        });
+        Line {
+            parallelism,
+            state: self.model.state.as_ref(),
+            state_gain: self.state_gain,
+            rest_seconds: self.cpu_seconds + write,
+            terms: (terms.next().unwrap_or_default(), terms.collect()),
         }
-        line
     }
 
     /// Deviation of the part of a prediction that trying other bytes would make certain.
@@ -299,7 +296,8 @@ impl Line<'_> {
         let state = self.state.map_or(0.0, |s| s.at_position(position));
         let ln_formula = (self.rest_seconds + self.state_gain * state).ln();
         let (mut sum, mut weight) = (0.0, 0.0);
-        for term in &self.terms[..self.visits] {
+        let (first, others) = &self.terms;
+        for term in std::iter::once(first).chain(others) {
             let ratio = ln_formula - term.ln_visit;
             let variance = term.variance + term.ratio_variance * ratio * ratio;
             sum += (term.ln_seconds + ratio) / variance;

@@ -1,13 +1,8 @@
-//! How long policy `weir` takes to decide, over the number of operators: 32 subtasks each, ten to a pipeline.
-//!
-//! `ample` budgets do not bind; `tight` ones allow all vertices together a tenth more than they have, while half of them need more.
+//! A job of pipelines as large as it is asked for.
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use std::hint::black_box;
-use std::time::Duration;
 use weir_scaling::{
-    BudgetState, CacheState, Edge, History, JobState, Load, Measured, Name, OperatorKey, Policy,
-    Snapshot, SourceState, SubtaskState, TaskManagerState, Terms, VertexState, WeirPolicy, Window,
+    BudgetState, CacheState, Edge, JobState, Load, Measured, Name, OperatorKey, Snapshot,
+    SourceState, SubtaskState, TaskManagerState, Terms, VertexState, Window,
 };
 
 const SUBTASKS: u32 = 32;
@@ -15,44 +10,17 @@ const PER_PIPELINE: usize = 10;
 const CACHE_BYTES: u64 = 64 << 20;
 const RECORDS_PER_S: f64 = 32_000.0;
 
-fn bench(c: &mut Criterion) {
-    for (name, tight) in [("ample", false), ("tight", true)] {
-        let mut group = c.benchmark_group(format!("weir decides, {name} budgets"));
-        group.sample_size(10).warm_up_time(Duration::from_secs(1));
-        for operators in [1_000, 2_000, 5_000, 10_000] {
-            let snapshot = snapshot(operators, tight);
-            let mut history = History::default();
-            history.observe(&snapshot);
-            let policy = WeirPolicy::default();
-            group.throughput(Throughput::Elements(operators as u64));
-            group.bench_function(BenchmarkId::from_parameter(operators), |b| {
-                // The plan names every cache; to drop it is not part of the decision.
-                b.iter_with_large_drop(|| policy.decide(black_box(&snapshot), &history));
-            });
-        }
-        group.finish();
-    }
-    let mut group = c.benchmark_group("models learn from a snapshot");
-    group.sample_size(10).warm_up_time(Duration::from_secs(1));
-    for operators in [1_000, 10_000] {
-        let snapshot = snapshot(operators, false);
-        group.throughput(Throughput::Elements(operators as u64));
-        group.bench_function(BenchmarkId::from_parameter(operators), |b| {
-            b.iter_batched(
-                History::default,
-                |mut history| {
-                    history.observe(black_box(&snapshot));
-                    history
-                },
-                criterion::BatchSize::PerIteration,
-            );
-        });
-    }
-    group.finish();
+/// What all vertices together may use.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Budgets {
+    /// Eight times what they have.
+    Ample,
+    /// A tenth more than they have.
+    Tight,
 }
 
 /// One job of pipelines; every second operator works all of its time at half of what it should process.
-fn snapshot(operators: usize, tight: bool) -> Snapshot {
+pub fn snapshot(operators: usize, budgets: Budgets, task_managers: usize) -> Snapshot {
     let mut vertices = Vec::new();
     let mut edges = Vec::new();
     let mut caches = Vec::new();
@@ -80,7 +48,10 @@ fn snapshot(operators: usize, tight: bool) -> Snapshot {
     }
     let used = operators as u32 * SUBTASKS;
     let bytes = u64::from(used) * CACHE_BYTES;
-    let factor = |of: u64| if tight { of + of / 10 } else { of * 8 };
+    let factor = |of: u64| match budgets {
+        Budgets::Ample => of * 8,
+        Budgets::Tight => of + of / 10,
+    };
     Snapshot {
         at_ms: 1_000_000,
         jobs: Some(vec![JobState {
@@ -98,22 +69,47 @@ fn snapshot(operators: usize, tight: bool) -> Snapshot {
             memory_budget_bytes: Some(factor(bytes)),
             ..Terms::default()
         },
-        task_managers: vec![TaskManagerState {
-            tm_id: "all".to_owned(),
-            pid: 1,
-            generation: 1,
-            data_age_ms: 0,
-            unmanaged: None,
-            slots: None,
-            budget: BudgetState {
-                cache_bytes: factor(bytes),
-                allocated_bytes: bytes,
-                min_cache_bytes: 1 << 20,
-                write_buffer_cost_percent: 100,
-            },
-            caches,
-        }],
+        task_managers: deal(caches, task_managers)
+            .into_iter()
+            .enumerate()
+            .map(|(at, caches)| TaskManagerState {
+                tm_id: format!("tm-{at}"),
+                pid: 1,
+                generation: 1,
+                data_age_ms: 0,
+                unmanaged: None,
+                slots: None,
+                budget: BudgetState {
+                    cache_bytes: factor(caches.len() as u64 * CACHE_BYTES),
+                    allocated_bytes: caches.len() as u64 * CACHE_BYTES,
+                    min_cache_bytes: 1 << 20,
+                    write_buffer_cost_percent: 100,
+                },
+                caches,
+            })
+            .collect(),
     }
+}
+
+/// Deals caches out at random, for a TaskManager each.
+fn deal(mut caches: Vec<CacheState>, task_managers: usize) -> Vec<Vec<CacheState>> {
+    if task_managers == 1 {
+        return vec![caches];
+    }
+    // Fisher and Yates, with a linear congruential generator (Knuth, MMIX).
+    let mut state = 1_u64;
+    for last in (1..caches.len()).rev() {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        caches.swap(last, (state >> 33) as usize % (last + 1));
+    }
+    let each = caches.len().div_ceil(task_managers);
+    let mut dealt = Vec::with_capacity(task_managers);
+    while !caches.is_empty() {
+        dealt.push(caches.split_off(caches.len().saturating_sub(each)));
+    }
+    dealt
 }
 
 fn source(name: &str, group: Option<String>) -> VertexState {
@@ -187,6 +183,3 @@ fn cache(job: &Name, task: &Name, subtask_index: u32, id: u64, busy: f64) -> Cac
         write_path: None,
     }
 }
-
-criterion_group!(benches, bench);
-criterion_main!(benches);
