@@ -1,11 +1,11 @@
--- A table for each kind of event, with its key: so the planner knows what is unique, and joins keep shorter state. The sources go through event time together.
+-- A table for each kind of event, with its key: so the planner knows what is unique, and joins keep shorter state. The sources go through event time together: NexmarkJob adds the watermark alignment.
 CREATE TEMPORARY TABLE person (
   id BIGINT, name STRING, emailAddress STRING, creditCard STRING, city STRING, state STRING,
   `dateTime` TIMESTAMP(3), extra STRING,
   PRIMARY KEY (id) NOT ENFORCED,
   WATERMARK FOR `dateTime` AS `dateTime` - INTERVAL '4' SECOND
 ) WITH (
-  'connector' = 'nexmark', 'event.type' = 'person', 'scan.watermark.alignment.group' = 'nexmark-events', 'scan.watermark.alignment.max-drift' = '1 s'
+  'connector' = 'nexmark', 'event.type' = 'person'
   ${options}
 );
 
@@ -15,7 +15,7 @@ CREATE TEMPORARY TABLE auction (
   PRIMARY KEY (id) NOT ENFORCED,
   WATERMARK FOR `dateTime` AS `dateTime` - INTERVAL '4' SECOND
 ) WITH (
-  'connector' = 'nexmark', 'event.type' = 'auction', 'scan.watermark.alignment.group' = 'nexmark-events', 'scan.watermark.alignment.max-drift' = '1 s'
+  'connector' = 'nexmark', 'event.type' = 'auction'
   ${options}
 );
 
@@ -25,6 +25,6 @@ CREATE TEMPORARY TABLE bid (
   PRIMARY KEY (auction, bidder, price, `dateTime`) NOT ENFORCED,
   WATERMARK FOR `dateTime` AS `dateTime` - INTERVAL '4' SECOND
 ) WITH (
-  'connector' = 'nexmark', 'event.type' = 'bid', 'scan.watermark.alignment.group' = 'nexmark-events', 'scan.watermark.alignment.max-drift' = '1 s'
+  'connector' = 'nexmark', 'event.type' = 'bid'
   ${options}
 );

@@ -139,6 +139,11 @@ final class JobArguments {
         }
     }
 
+    /** Options of the source tables: what was asked for, and what the shape needs besides. */
+    Map<String, String> sourceOptions() {
+        return tables.equals("keyed") ? Alignment.completed(connectorOptions) : connectorOptions;
+    }
+
     private static List<ExplainDetail> details(String name, String value) {
         List<ExplainDetail> details = new ArrayList<>();
         for (String detail : value.split(",")) {

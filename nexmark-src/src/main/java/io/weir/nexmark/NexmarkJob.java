@@ -52,7 +52,7 @@ public final class NexmarkJob {
                                 .inStreamingMode()
                                 .withConfiguration(configuration)
                                 .build());
-        QueryScript.tables(arguments.tables, arguments.connectorOptions).forEach(tables::executeSql);
+        QueryScript.tables(arguments.tables, arguments.sourceOptions()).forEach(tables::executeSql);
         StatementSet inserts = tables.createStatementSet();
         for (String query : arguments.queries) {
             List<String> statements = QueryScript.query(query, sink(arguments, query));

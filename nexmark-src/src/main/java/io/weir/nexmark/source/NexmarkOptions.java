@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -16,7 +17,7 @@ import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.table.api.ValidationException;
 
-final class NexmarkOptions {
+public final class NexmarkOptions {
 
     private static final GeneratorConfig STANDARD = GeneratorConfig.builder().build();
 
@@ -253,6 +254,11 @@ final class NexmarkOptions {
         }
         return new NexmarkSource(
                 generator(options, schedule), events, emission, EventColumns.all(kind), options.get(GENERATOR));
+    }
+
+    /** Events a second of event time, where that is highest. */
+    public static long fastestRate(ReadableConfig options) {
+        return Arrays.stream(schedule(options).rates()).max().orElseThrow();
     }
 
     private static RateSchedule schedule(ReadableConfig options) {
