@@ -14,7 +14,7 @@ NEXMARK_JAR := nexmark-src/target/nexmark-flink-$(VERSION).jar
 # Quiet but for warnings, failures and the summaries of the tests.
 MVN := mvn --batch-mode --no-transfer-progress
 # End-to-end tests that put little load on the machine run beside those whose jobs are kept busy and measured; a new one counts as busy.
-E2E_LIGHT := configurations documentation fail_open install plain_flink profiles workflows wrong_jar
+E2E_LIGHT := alignment configurations documentation fail_open install plain_flink profiles workflows wrong_jar
 # Need two cores for themselves: with anything beside them no number of instances catches up with the step. Run in `make e2e-more`.
 E2E_MORE := joint rescale
 E2E_LOADED := $(filter-out $(E2E_LIGHT) $(E2E_MORE),$(basename $(notdir $(wildcard tests/tests/*.rs))))

@@ -19,6 +19,8 @@ const OPEN_AUCTIONS: u64 = 10_000;
 pub struct NexmarkJob {
     /// Query names.
     pub queries: Vec<&'static str>,
+    /// Shape of the tables: `stream` or `keyed`.
+    pub tables: &'static str,
     /// Events a second, over all subtasks.
     pub rate: u64,
     /// Number of events; 0 for no end.
@@ -44,6 +46,7 @@ impl NexmarkJob {
     pub fn q20_and_q18(rate: u64) -> Self {
         Self {
             queries: vec!["q20", "q18"],
+            tables: "stream",
             rate,
             events: 0,
             parallelism: 2,
@@ -100,6 +103,8 @@ impl NexmarkJob {
         let mut arguments = vec![
             "--queries".to_owned(),
             self.queries.join(","),
+            "--tables".to_owned(),
+            self.tables.to_owned(),
             "--rate".to_owned(),
             self.rate.to_string(),
             "--events".to_owned(),

@@ -43,6 +43,7 @@ pub fn capacity_of_one_instance(cluster: &Cluster) -> Result<f64> {
 fn cpu_bound(events_per_second: u64) -> NexmarkJob {
     NexmarkJob {
         queries: vec!["q16"],
+        tables: "stream",
         rate: events_per_second,
         events: 0,
         parallelism: 1,
