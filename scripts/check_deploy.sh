@@ -44,7 +44,8 @@ if [[ ! -e $checker/ready ]]; then
   npm ci --silent --no-fund --no-audit --prefix "$checker"
   touch "$checker/ready"
 fi
-manifests=(deploy/kubernetes/*.yaml deploy/kubernetes/patch/rbac.yaml deploy/experiments/*.yaml)
+scripts/install_monitoring.sh --print-rules >"$scratch/rules.yaml"
+manifests=(deploy/kubernetes/*.yaml deploy/kubernetes/patch/rbac.yaml "$scratch/rules.yaml" deploy/experiments/*.yaml)
 node "$checker/check.mjs" "$scratch/crd/$crd" "${manifests[@]}"
 
 # No manifest sets a key that nobody reads: neither this Flink, nor Weir, nor the autoscaler.

@@ -31,10 +31,10 @@ mkdir -p "$stage/bin" "$stage/lib" "$stage/nexmark" "$stage/scripts"
 cp "$binary" "$stage/bin/weir"
 cp "$@" "$stage/lib/"
 cp "$nexmark" "$stage/nexmark/"
-for workflow in env apply_flink_config build_rocksdb_options sync_cluster start_cluster stop_cluster run_nexmark_query run_nexmark_sql_query_test sweep_nexmark; do
+for workflow in env apply_flink_config build_rocksdb_options sync_cluster start_cluster stop_cluster run_nexmark_query run_nexmark_sql_query_test sweep_nexmark install_monitoring; do
   cp "scripts/$workflow.sh" "$stage/scripts/"
 done
-cp scripts/fetch_profile.py "$stage/scripts/"
+cp scripts/fetch_profile.py scripts/nexmark_pyflink.py "$stage/scripts/"
 for part in flink-conf monitoring deploy docs LICENSE README.md; do
   [[ ! -e $part ]] || cp -r "$part" "$stage/"
 done

@@ -1,4 +1,5 @@
 -- The ten highest bids of every auction. State: those ten per auction, for ever; every bid is compared with them.
+-- key: auction, place
 CREATE TEMPORARY TABLE q19 (
   auction BIGINT, bidder BIGINT, price BIGINT, channel STRING, url STRING,
   `dateTime` TIMESTAMP(3), extra STRING,

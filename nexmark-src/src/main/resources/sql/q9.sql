@@ -1,6 +1,7 @@
 -- The winning bid of every auction. State: all auctions and bids for the join, one best bid per auction, for ever.
 -- The best is the highest price, then the earliest bid: the one that leaves most time. Both in one column, for Flink 2.1 to 2.3 plan the
 -- first place by two columns as if it were never replaced (FLINK-40368) and then take back no bid.
+-- key: id
 CREATE TEMPORARY TABLE q9 (
   id BIGINT, itemName STRING, description STRING, initialBid BIGINT, reserve BIGINT,
   `dateTime` TIMESTAMP(3), expires TIMESTAMP(3), seller BIGINT, category BIGINT, extra STRING,

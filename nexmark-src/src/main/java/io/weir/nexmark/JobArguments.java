@@ -15,12 +15,12 @@ final class JobArguments {
 
     static final String USAGE =
             "Usage: nexmark-flink.jar [--queries q20,q18] [--rate EVENTS_PER_SECOND|max] [--events N (0: no end)]\n"
-                    + "  [--parallelism P] [--sink blackhole|count|print|filesystem|changelog|kafka] [--output DIR] [--seed S]\n"
-                    + "  [--tables stream|keyed|kafka] [--job-name NAME]\n"
+                    + "  [--parallelism P] [--sink blackhole|count|print|filesystem|changelog|kafka|jdbc] [--output DIR] [--seed S]\n"
+                    + "  [--tables stream|keyed|kafka|kafka-keyed] [--job-name NAME]\n"
                     + "  [--set SOURCE_OPTION=VALUE]... [--sink-set SINK_OPTION=VALUE]... [--conf FLINK_KEY=VALUE]... [--wait]\n"
                     + "  [--explain plan|estimated_cost,changelog_mode,plan_advice,json_execution_plan: print the plan, run nothing]";
 
-    private static final Set<String> SINKS = Set.of("blackhole", "count", "print", "filesystem", "changelog", "kafka");
+    private static final Set<String> SINKS = Set.of("blackhole", "count", "print", "filesystem", "changelog", "kafka", "jdbc");
     private static final Set<String> WRITING = Set.of("filesystem", "changelog");
     /** Take rows that stay, and no others. */
     private static final Set<String> APPENDING = Set.of("filesystem", "kafka");
@@ -92,7 +92,7 @@ final class JobArguments {
                 break;
             case "--tables":
                 if (!QueryScript.SHAPES.containsKey(value)) {
-                    throw new IllegalArgumentException("--tables is '" + value + "'; expected stream, keyed or kafka.");
+                    throw new IllegalArgumentException("--tables is '" + value + "'; expected stream, keyed, kafka or kafka-keyed.");
                 }
                 tables = value;
                 break;
@@ -127,12 +127,19 @@ final class JobArguments {
             if (APPENDING.contains(sink) && QueryScript.UPDATING.contains(query)) {
                 throw new IllegalArgumentException(
                         query + " replaces rows it has written, which --sink " + sink
-                                + " cannot; use --sink changelog, blackhole or print, or leave " + query + " out.");
+                                + " cannot; use --sink changelog, jdbc, blackhole or print, or leave " + query + " out.");
+            }
+            if (query.equals(QueryScript.FILL) && sink.equals("jdbc")) {
+                throw new IllegalArgumentException(query + " writes rows of rows, which no table of --sink jdbc has; use --sink kafka.");
             }
             if (query.equals(QueryScript.FILL) && !tables.equals("stream")) {
                 throw new IllegalArgumentException(
                         query + " writes the generated stream; it goes with --tables stream, not with " + tables + ".");
             }
+        }
+        if (sink.equals("jdbc") && !sinkOptions.containsKey("url")) {
+            throw new IllegalArgumentException(
+                    "--sink jdbc needs the database: --sink-set url=jdbc:postgresql://HOST:PORT/DATABASE --sink-set username=NAME --sink-set password=...");
         }
         if (jobName == null) {
             jobName = "Nexmark " + String.join(", ", queries);

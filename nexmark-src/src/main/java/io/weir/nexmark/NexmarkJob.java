@@ -55,7 +55,9 @@ public final class NexmarkJob {
         QueryScript.tables(arguments.tables, arguments.sourceOptions()).forEach(tables::executeSql);
         StatementSet inserts = tables.createStatementSet();
         for (String query : arguments.queries) {
-            List<String> statements = QueryScript.query(query, sink(arguments, query));
+            Map<String, String> sink = sink(arguments, query);
+            boolean byKey = arguments.sink.equals("jdbc");
+            List<String> statements = byKey ? QueryScript.queryWithKey(query, sink) : QueryScript.query(query, sink);
             tables.executeSql(statements.get(0));
             inserts.addInsertSql(statements.get(1));
         }
@@ -75,6 +77,9 @@ public final class NexmarkJob {
         if (arguments.sink.equals("kafka")) {
             options.put("topic", query.equals(QueryScript.FILL) ? "nexmark" : query);
             options.put("format", "json");
+        }
+        if (arguments.sink.equals("jdbc")) {
+            options.put("table-name", query);
         }
         options.putAll(arguments.sinkOptions);
         return options;

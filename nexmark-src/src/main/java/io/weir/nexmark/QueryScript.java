@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -17,6 +18,11 @@ import java.util.stream.Stream;
 final class QueryScript {
 
     private static final String UNSUPPORTED = "-- unsupported: ";
+    /**
+     * Columns in which no two rows of the answer are equal. Not part of the table, for Flink would add an operator that keeps to the key;
+     * for sinks that replace rows by it.
+     */
+    private static final String KEY = "-- key: ";
 
     /** Queries that have a file. */
     static final List<String> QUERIES =
@@ -27,9 +33,9 @@ final class QueryScript {
 
     /**
      * Shapes of the tables, and the files that declare them: one event stream with views, generated or from Kafka, or a table for each
-     * kind with its key.
+     * kind with its key. Of kafka-keyed the stream's views are others, see {@link #tables}.
      */
-    static final Map<String, String> SHAPES = Map.of("stream", "events", "kafka", "kafka", "keyed", "keyed");
+    static final Map<String, String> SHAPES = Map.of("stream", "events", "kafka", "kafka", "kafka-keyed", "kafka", "keyed", "keyed");
 
     /** Queries whose rows replace earlier ones, which takes a sink that can. */
     static final Set<String> UPDATING = Set.of("q4", "q9", "q15", "q16", "q17", "q18", "q19");
@@ -45,6 +51,10 @@ final class QueryScript {
                         .map(option -> ", " + assignment(option.getKey(), option.getValue()))
                         .collect(Collectors.joining("\n  "));
         List<String> tables = new ArrayList<>(statements(SHAPES.get(shape), "${options}", options));
+        if (shape.equals("kafka-keyed")) {
+            tables.subList(1, tables.size()).clear();
+            tables.addAll(statements("unique", "${options}", ""));
+        }
         tables.addAll(statements("more", "${options}", ""));
         return tables;
     }
@@ -60,19 +70,29 @@ final class QueryScript {
             throw new IllegalArgumentException(
                     "There is no query '" + name + "'; there are " + QUERIES + ", and " + FILL + " for the events themselves.");
         }
-        read(name)
-                .lines()
-                .filter(line -> line.startsWith(UNSUPPORTED))
-                .findFirst()
+        said(name, UNSUPPORTED)
                 .ifPresent(
-                        line -> {
-                            throw new UnsupportedOperationException(name + " is unsupported: " + line.substring(UNSUPPORTED.length()));
+                        why -> {
+                            throw new UnsupportedOperationException(name + " is unsupported: " + why);
                         });
         String options =
                 sinkOptions.entrySet().stream()
                         .map(option -> assignment(option.getKey(), option.getValue()))
                         .collect(Collectors.joining(", "));
         return statements(name, "${sink}", options);
+    }
+
+    /** As {@link #query}, with the answer's key in the table of the sink, if rows are replaced. */
+    static List<String> queryWithKey(String name, Map<String, String> sinkOptions) {
+        List<String> statements = query(name, sinkOptions);
+        return said(name, KEY)
+                .map(key -> List.of(statements.get(0).replace("\n) WITH (", ", PRIMARY KEY (" + key + ") NOT ENFORCED\n) WITH ("), statements.get(1)))
+                .orElse(statements);
+    }
+
+    /** What a line of the script's head says. */
+    private static Optional<String> said(String name, String what) {
+        return read(name).lines().filter(line -> line.startsWith(what)).map(line -> line.substring(what.length())).findFirst();
     }
 
     private static Stream<String> numbered(String category, int queries) {

@@ -50,6 +50,8 @@ class JobArgumentsTest {
         "--events -1, --events is '-1'",
         "--sink pulsar, --sink is 'pulsar'",
         "--sink kafka, leave q18 out",
+        "--sink jdbc, needs the database",
+        "--queries fill --sink jdbc, use --sink kafka",
         "--queries fill --tables keyed, goes with --tables stream",
         "--sink filesystem, go together",
         "--output /tmp/x, go together",

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.apache.flink.table.api.EnvironmentSettings;
+import org.apache.flink.table.api.ExplainDetail;
 import org.apache.flink.table.api.TableEnvironment;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -89,6 +90,42 @@ class QueriesTest {
         List<String> read = described(tables, "events").subList(0, 4);
         tables.executeSql(QueryScript.query("fill", Map.of("connector", "blackhole")).get(0));
         assertEquals(read, described(tables, "fill"));
+    }
+
+    /** The views of kafka-keyed, over the generated stream. */
+    @Test
+    void firstRowsOfAStreamHaveKeysAndAreOnlyAdded() {
+        List<String> kafka = QueryScript.tables("kafka-keyed", Map.of());
+        assertEquals(6, kafka.size());
+        assertTrue(kafka.get(0).contains("'connector' = 'kafka'"), kafka.get(0));
+        TableEnvironment tables = TableEnvironment.create(EnvironmentSettings.inStreamingMode());
+        tables.executeSql(QueryScript.tables("stream", Map.of()).get(0));
+        kafka.subList(1, kafka.size()).forEach(tables::executeSql);
+        for (String query : List.of("q20", "q11", "cep0")) {
+            List<String> statements = QueryScript.query(query, Map.of("connector", "blackhole"));
+            tables.executeSql(statements.get(0));
+            String plan = tables.explainSql(statements.get(1), ExplainDetail.CHANGELOG_MODE);
+            assertTrue(plan.contains("Deduplicate(keep=[FirstRow], key=[dateTime, b_auction, b_bidder, b_price]"), plan);
+            assertFalse(plan.contains("changelogMode=[I,U"), plan);
+            assertEquals(query.equals("q20"), plan.contains("rightInputSpec=[JoinKeyContainsUniqueKey]"), plan);
+        }
+    }
+
+    @Test
+    void tablesOfADatabaseHaveTheKeysByWhichRowsAreReplaced() {
+        assertEquals(
+                "CREATE TABLE q4 (\n  category BIGINT,\n  mean_price BIGINT,\n  PRIMARY KEY (category)\n);\n", SinkTables.table("q4"));
+        for (String query : QueryScript.UPDATING) {
+            assertTrue(SinkTables.table(query).contains("PRIMARY KEY ("), query);
+            String sink = QueryScript.queryWithKey(query, Map.of("connector", "blackhole")).get(0);
+            TableEnvironment.create(EnvironmentSettings.inStreamingMode()).executeSql(sink);
+        }
+        String last = SinkTables.table("q18");
+        assertTrue(last.contains("dateTime TIMESTAMP(3),\n") && last.contains("PRIMARY KEY (bidder, auction)"), last);
+        assertFalse(SinkTables.table("q20").contains("PRIMARY KEY"), SinkTables.table("q20"));
+        assertTrue(SinkTables.table("q14").contains("price DECIMAL(23, 3),"), SinkTables.table("q14"));
+        IllegalArgumentException e = assertThrows(IllegalArgumentException.class, () -> SinkTables.table("fill"));
+        assertTrue(e.getMessage().startsWith("fill has no table"), e.getMessage());
     }
 
     /** Name and type of every column of the event stream, and its watermark. */
