@@ -276,3 +276,16 @@ fn pictures_are_drawn() {
         assert!(svg.contains(word), "{word}");
     }
 }
+
+#[test]
+fn a_state_whose_name_has_a_quotation_mark_is_read() {
+    for build in BUILDS {
+        let log =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/lsm/quoted-{build}.log.txt"));
+        let answer = lsm(&[text(&log), "--json"]);
+        assert_eq!((answer.code, answer.error.as_str()), (Some(0), ""));
+        let read: Value = serde_json::from_str(&answer.out).unwrap();
+        let read = read.to_string();
+        assert!(read.contains(r#"bids \"hot\", by\\day"#), "{build}: {read}");
+    }
+}

@@ -199,6 +199,8 @@ impl Line {
 
 impl Event {
     fn parse(json: &str) -> Result<Self, String> {
+        let repaired = repaired(json);
+        let json = &*repaired;
         let members: Members<'_> = serde_json::from_str(json).map_err(|e| e.to_string())?;
         if members.time_micros == 0 {
             return Err("no time_micros in it".to_owned());
@@ -241,6 +243,43 @@ impl Event {
             kind,
         })
     }
+}
+
+/// RocksDB writes names of column families, which are a user's names of states, as they are: a quotation mark or a backslash in them makes
+/// JSON that is none. A text ends where another member or the object's end follows.
+fn repaired(json: &str) -> Cow<'_, str> {
+    const BEGINS: &str = ": \"";
+    let mut repaired = String::new();
+    let mut rest = json;
+    while let Some(at) = rest.find(BEGINS) {
+        let (before, text) = rest.split_at(at + BEGINS.len());
+        let mut quotes = text.match_indices('"').map(|(at, _)| at);
+        let end = quotes.find(|at| follows_a_text(&text[at + 1..]));
+        let (text, after) = text.split_at(end.unwrap_or(text.len()));
+        repaired.push_str(before);
+        for c in text.chars() {
+            if matches!(c, '"' | '\\') {
+                repaired.push('\\');
+            }
+            repaired.push(c);
+        }
+        rest = after;
+    }
+    if repaired.len() + rest.len() == json.len() {
+        return Cow::Borrowed(json);
+    }
+    repaired.push_str(rest);
+    Cow::Owned(repaired)
+}
+
+/// The end of an object, or `, "member": `.
+fn follows_a_text(rest: &str) -> bool {
+    if let Some(rest) = rest.trim_start().strip_prefix('}') {
+        return rest.trim_start().is_empty() || rest.starts_with([',', '}']);
+    }
+    let member = rest.strip_prefix(", \"").and_then(|r| r.split_once("\": "));
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    member.is_some_and(|(name, _)| is_name(name))
 }
 
 fn levels(mut files: Vec<u64>) -> Vec<u64> {
@@ -478,6 +517,25 @@ mod tests {
             stall,
             Said::CumulativeStall(Duration::from_millis(3_723_500))
         );
+    }
+
+    #[test]
+    fn texts_that_rocksdb_does_not_escape_are_read() {
+        let valid = r#"{"a": 1, "cf_name": "plain", "t": {"b": "x"}, "lsm_state": [1, 0]}"#;
+        assert!(matches!(repaired(valid), Cow::Borrowed(_)));
+        for (name, in_json) in [
+            (r#"bids "hot", by\day"#, r#"bids \"hot\", by\\day"#),
+            (r#"""#, r#"\""#),
+            (r#"a": "b"#, r#"a\": \"b"#),
+            (r#"x"}"#, r#"x\"}"#),
+        ] {
+            let json = |name: &str| {
+                format!(
+                    r#"{{"time_micros": 1, "cf_name": "{name}", "job": 2, "t": {{"b": "x"}}, "c": "{name}"}}"#
+                )
+            };
+            assert_eq!(repaired(&json(name)), json(in_json));
+        }
     }
 
     #[test]
