@@ -30,6 +30,9 @@ pub struct Overview {
     /// Slots nobody uses.
     #[serde(rename = "slots-available")]
     pub slots_available: usize,
+    /// Of Flink.
+    #[serde(rename = "flink-version")]
+    pub version: String,
 }
 
 /// `GET /jobs/:id`, the part of interest.
@@ -151,7 +154,6 @@ impl FlinkRest {
     pub fn running_jobs(&self) -> Result<Vec<String>> {
         let answer: Value = self.get("/jobs")?;
         let jobs = answer["jobs"].as_array().context("no jobs in the answer")?;
-        let is_final = |s: &str| ["FINISHED", "FAILED", "CANCELED"].contains(&s);
         Ok(jobs
             .iter()
             .filter(|job| job["status"].as_str().is_some_and(|s| !is_final(s)))
@@ -228,9 +230,7 @@ impl FlinkRest {
     pub fn wait_until_ended(&self, id: &str, deadline: Duration) -> Result<String> {
         wait::until("the job to end", deadline, || {
             let state = self.job(id)?.state;
-            Ok(["FINISHED", "FAILED", "CANCELED"]
-                .contains(&state.as_str())
-                .then_some(state))
+            Ok(is_final(&state).then_some(state))
         })
     }
 
@@ -277,6 +277,12 @@ impl FlinkRest {
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         read(self.http.get(format!("{}{path}", self.url)).send()?)
     }
+}
+
+/// Whether a job in this state has ended.
+#[must_use]
+pub fn is_final(state: &str) -> bool {
+    ["FINISHED", "FAILED", "CANCELED"].contains(&state)
 }
 
 /// An HTTP client for loopback: no proxy, and a timeout.

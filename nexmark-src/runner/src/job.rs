@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use weir_testbed::process::{OnSignal, on_signal};
-use weir_testbed::{FlinkRest, NexmarkJob};
+use weir_testbed::{FlinkRest, NexmarkJob, flink_rest};
 
 use crate::cluster_metrics::{Proportions, events_read, state};
 use crate::progress::Progress;
@@ -112,6 +112,8 @@ impl Drop for RunningJob<'_> {
     fn drop(&mut self) {
         if !self.ended
             && let Err(error) = self.flink.cancel(&self.id)
+            // It may have failed of itself meanwhile.
+            && !self.flink.job(&self.id).is_ok_and(|job| flink_rest::is_final(&job.state))
         {
             eprintln!("job {} may still run: {error:#}", self.id);
         }

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// One run of some queries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Results {
+    /// Where it ran, for people; older files do not say.
+    #[serde(default)]
+    pub(crate) cluster: String,
     /// The arguments that all queries share.
     pub(crate) arguments: Vec<String>,
     pub(crate) queries: Vec<QueryResult>,
@@ -157,13 +160,22 @@ fn in_short(reason: &str) -> Option<String> {
     Some(text)
 }
 
-/// Prints two result files side by side.
+/// Prints two result files side by side, and the arguments where the files are of different ones.
 pub(crate) fn compare(before: &Path, after: &Path) -> Result<()> {
-    println!(
-        "{}",
-        side_by_side(&Results::read(before)?, &Results::read(after)?)
-    );
+    let (before, after) = (Results::read(before)?, Results::read(after)?);
+    println!("{}", side_by_side(&before, &after));
+    if let Some(differences) = differences(&before, &after) {
+        println!("\n{differences}");
+    }
     Ok(())
+}
+
+/// What else than time is between two runs; none if nothing is.
+fn differences(before: &Results, after: &Results) -> Option<String> {
+    let conditions = |run: &Results| format!("{}: {}", run.cluster, run.arguments.join(" "));
+    let (before, after) = (conditions(before), conditions(after));
+    (before != after)
+        .then(|| format!("The runs were not alike:\nbefore  {before}\nafter   {after}"))
 }
 
 fn side_by_side(before: &Results, after: &Results) -> Table {
@@ -251,7 +263,7 @@ fn mebibytes(bytes: Option<u64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Measured, QueryResult, Results, Status, in_short, side_by_side};
+    use super::{Measured, QueryResult, Results, Status, differences, in_short, side_by_side};
 
     fn finished(query: &str, events_per_second: f64) -> QueryResult {
         QueryResult {
@@ -271,6 +283,7 @@ mod tests {
 
     fn results(queries: Vec<QueryResult>) -> Results {
         Results {
+            cluster: "Flink 1.20.5, --mode none".to_owned(),
             arguments: vec!["--events".to_owned(), "1000".to_owned()],
             queries,
         }
@@ -316,5 +329,25 @@ mod tests {
         let text = side_by_side(&before, &after).to_string();
         assert!(text.contains("+25.0 %"), "{text}");
         assert!(text.contains("stalled"), "{text}");
+    }
+
+    #[test]
+    fn runs_under_other_conditions_are_told_apart() {
+        let before = results(vec![finished("q1", 200.0)]);
+        assert_eq!(differences(&before, &before.clone()), None);
+        let mut after = before.clone();
+        after.cluster = "Flink 2.3.0, --mode observe".to_owned();
+        let text = differences(&before, &after).unwrap();
+        assert!(
+            text.contains("Flink 1.20.5, --mode none: --events 1000"),
+            "{text}"
+        );
+        assert!(
+            text.contains("Flink 2.3.0, --mode observe: --events 1000"),
+            "{text}"
+        );
+        after = before.clone();
+        after.arguments.push("--seed".to_owned());
+        assert!(differences(&before, &after).unwrap().contains("--seed"));
     }
 }

@@ -99,6 +99,11 @@ pub(crate) fn run(options: &RunOptions) -> Result<bool> {
         (Some(cluster), _) => cluster.rest().clone(),
         (None, url) => somebodys(url.as_deref().unwrap_or_default(), options.parallelism)?,
     };
+    let version = flink.overview()?.version;
+    let cluster = match &options.flink {
+        Some(url) => format!("Flink {version}, {url}"),
+        None => format!("Flink {version}, --mode {}", options.mode.name()),
+    };
     let runner = Runner {
         jar: flink.upload(&artefacts::nexmark_jar()?)?,
         flink: &flink,
@@ -106,6 +111,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<bool> {
         savepoints: StateDir::create()?,
     };
     let mut results = Results {
+        cluster,
         arguments: arguments("", options, Part::Measured).split_off(2),
         queries: Vec::new(),
     };
