@@ -21,8 +21,8 @@ use std::collections::BTreeMap;
 use crate::model::{Predictor, SubtaskShape, TaskCaches, VertexCaches};
 use crate::rates::JobRates;
 use crate::{
-    History, JobPlan, JobState, JobVerdict, Limits, Measured, Missing, Snapshot, VertexPlan,
-    VertexReason, VertexState,
+    History, JobPlan, JobState, JobVerdict, Limits, Measured, Missing, Snapshot, SourceState,
+    VertexPlan, VertexReason, VertexState,
 };
 use budget::{Fixed, Memory};
 use choice::choose;
@@ -49,6 +49,11 @@ pub(crate) struct Subject<'a> {
 // === impl Joint ===
 
 impl Joint {
+    /// Snapshots without a record at any source after which a job counts as silent.
+    const SILENT_SNAPSHOTS: u32 = 5;
+    /// What a vertex of a silent job has to process, in records per second.
+    const LEAST_PER_S: f64 = 1e-6;
+
     pub fn new(limits: Limits) -> Self {
         Self { limits }
     }
@@ -82,6 +87,7 @@ impl Joint {
             }
         };
         let groups = group_sizes(job);
+        let silent = is_silent(job);
         let mut subjects = Vec::with_capacity(job.vertices.len());
         let mut plans: Vec<VertexPlan> = Vec::with_capacity(job.vertices.len());
         for (at, vertex) in job.vertices.iter().enumerate() {
@@ -95,6 +101,7 @@ impl Joint {
                 target,
                 &groups,
                 memory,
+                silent,
             );
             let reason = match seen {
                 Ok(subject) => {
@@ -135,6 +142,7 @@ impl Joint {
         target: &Measured,
         groups: &BTreeMap<&str, u32>,
         memory: &Memory,
+        silent: bool,
     ) -> Result<Subject<'a>, VertexReason> {
         let vertex = &job.vertices[at];
         if vertex.source.is_some() {
@@ -147,9 +155,14 @@ impl Joint {
         let target_per_s = target
             .get()
             .map_err(|m| frozen("the rate it has to process", m))?;
-        if target_per_s <= 0.0 {
-            return Err(VertexReason::Idle);
-        }
+        let model = history.models.vertex(&job.job_id, &vertex.id);
+        // A vertex that nothing reaches may be reached again at any time; one whose sources have fallen silent is known to have nothing to do.
+        let silent = silent && model.is_some_and(|m| m.silent_for() >= Self::SILENT_SNAPSHOTS);
+        let target_per_s = match target_per_s > 0.0 {
+            true => target_per_s,
+            false if silent => Self::LEAST_PER_S,
+            false => return Err(VertexReason::Idle),
+        };
         let age_ms = caches.data_age_ms;
         if age_ms > self.limits.max_data_age_ms {
             let missing = Missing::Stale { age_ms };
@@ -159,10 +172,7 @@ impl Joint {
         let shape = caches
             .shape(vertex)
             .ok_or_else(|| frozen("the size of its caches over a window", Missing::OneReport))?;
-        let model = history
-            .models
-            .vertex(&job.job_id, &vertex.id)
-            .ok_or_else(not_reported)?;
+        let model = model.ok_or_else(not_reported)?;
         let predictor = Predictor::new(model, snapshot.at_ms).ok_or_else(not_reported)?;
         let group = vertex.slot_sharing_group.as_deref().unwrap_or_default();
         let sharing = groups.get(group).copied().unwrap_or(1);
@@ -193,6 +203,16 @@ impl Subject<'_> {
     fn ask(&mut self, share: f64) {
         self.frontier.need.target_per_s = self.target_per_s * share;
     }
+}
+
+/// Whether nothing arrives at any source and nothing waits there.
+fn is_silent(job: &JobState) -> bool {
+    let mut sources = job.vertices.iter().filter_map(|v| v.source.as_ref());
+    let silent = |s: &SourceState| {
+        let waiting = s.pending_records.known();
+        s.target_records_per_second.known() == Some(0.0) && waiting.is_none_or(|w| w < 1.0)
+    };
+    job.vertices.iter().any(|v| v.source.is_some()) && sources.all(silent)
 }
 
 /// Vertices, sources aside, by slot sharing group: they share the price of their slots.

@@ -75,6 +75,19 @@ pub struct VertexModel {
     pub(crate) samples_at_target: u32,
     /// Snapshots since then, or since the last change of shape if that is later.
     pub(crate) samples_since_change: u32,
+    /// What waited at the sources at the last snapshots, since then as well.
+    #[serde(default)]
+    pub(crate) lags: Vec<Lag>,
+}
+
+/// What waited outside at a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Lag {
+    pub at_ms: u64,
+    /// Seconds in which as much arrives.
+    pub backlog_s: f64,
+    /// Whether the busiest thread never waited before it.
+    pub saturated: bool,
 }
 
 /// Parallelism and bytes of one subtask, all its operators together.
@@ -145,6 +158,22 @@ impl SubtaskShape {
             && near(self.cache_bytes, other.cache_bytes)
             && near(self.write_buffer_bytes, other.write_buffer_bytes)
     }
+}
+
+// === impl Lag ===
+
+impl Lag {
+    /// Snapshots of a span: as many as a burst of compaction and the time after it take.
+    pub(crate) const SPAN: usize = 6;
+    /// A backlog that grows by less between two spans does not.
+    pub(crate) const NOTABLE_S: f64 = 0.5;
+    /// So little is on its way at any time.
+    pub(crate) const NONE_S: f64 = 1.0;
+    /// Share of the target by which a shape can fall short and still be told how much.
+    pub(crate) const MOST_SHORT: f64 = 0.9;
+    /// Offsets do not err: a shape that fell short does so by so many deviations.
+    pub(crate) const DEVIATIONS: f64 = 3.0;
+    pub(crate) const LEAST_DEVIATION: f64 = 0.001;
 }
 
 // === impl Scatter ===

@@ -223,6 +223,42 @@ fn bursts_of_compaction_average_out() {
 }
 
 #[test]
+fn a_backlog_that_grows_from_burst_to_burst_tells_that_a_shape_is_too_slow() {
+    // In the long run 94 % of what is measured between two bursts; the first shape falls short of the target by half a percent.
+    let scenario = single(
+        "noise = 0.1\n[budget]\nslots = 1\ncache_mib = 2048",
+        "cpu_us = 120, lookups = 3, hit_us = 3, miss_us = 300, curve = [[0, 1.0], [200, 0.58], [900, 0.07]], \
+         compaction = { every_s = 300, lasts_s = 60, slowdown = 0.3 }",
+        "parallelism = 1, cache_mib = 700",
+        "{ at_s = 0, rate_kps = 2.95 }",
+    );
+    let fixed = run(&scenario, "static");
+    assert_eq!(fixed.missed_phases, 1, "{fixed:#?}");
+    let outcome = run(&scenario, "weir");
+    assert_eq!(outcome.missed_phases, 0, "{outcome:#?}");
+}
+
+#[test]
+fn a_job_whose_source_falls_silent_comes_down_to_one_instance_and_up_again() {
+    let scenario = parse(
+        "horizon_s = 10800\nnoise = 0.05\n[budget]\nslots = 16\ncache_mib = 4096\n[[operator]]\nname = \"q\"\n\
+         plant = { cpu_us = 100, lookups = 1, hit_us = 1, miss_us = 200, curve = [[0, 1.0], [256, 0.1]] }\n\
+         start = { parallelism = 2, cache_mib = 64 }\n\
+         target = [ { at_s = 0, rate_kps = 30 }, { at_s = 3600, rate_kps = 0 }, { at_s = 7200, rate_kps = 30 } ]\n",
+    );
+    let best = oracle(&scenario).unwrap();
+    let outcome = run(&scenario, "weir");
+    let silent = outcome.decisions.iter().rfind(|d| d.at_s < 7200).unwrap();
+    assert_eq!(
+        (silent.parallelism, silent.cache_mib),
+        (1, 1.0),
+        "{outcome:#?}"
+    );
+    assert_eq!(outcome.missed_phases, 0, "{outcome:#?}");
+    assert!(outcome.cost <= 1.25 * best.cost, "{outcome:#?} {best:#?}");
+}
+
+#[test]
 fn an_uneven_load_is_known_to_end_at_one_instance() {
     let scenario = single(
         "[budget]\nslots = 16\ncache_mib = 1024",

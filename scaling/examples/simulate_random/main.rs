@@ -1,7 +1,8 @@
 //! Policy `weir` against the oracle and the other policies on plants that nobody tuned it on.
 //!
 //! `cargo run --release -p weir-scaling --example simulate_random -- [SCENARIOS] [FIRST_SEED] [FAMILY,...|all]`; prints a line a
-//! family, and each run outside of the policy's reach to standard error. `--show SEED FAMILY` prints one scenario.
+//! family, and each run outside of the policy's reach to standard error. `--show SEED FAMILY` prints one scenario and what `weir` and
+//! the oracle do.
 
 mod families;
 
@@ -19,8 +20,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         && flag == "--show"
     {
         let seed = seed.parse()?;
-        let made = chosen(family)?.into_iter().map(|(_, make)| make(seed));
-        made.for_each(|Made { toml, csv }| println!("{toml}\n{csv}"));
+        for (_, make) in chosen(family)? {
+            let Made { toml, csv } = make(seed);
+            println!("{toml}\n{csv}");
+            let run = Run::of(Made { toml, csv })?;
+            run.weir.decisions.iter().for_each(|d| println!("{d:?}"));
+            run.best.decisions.iter().for_each(|d| println!("{d:?}"));
+        }
         return Ok(());
     }
     let number = |at: usize, default: u64| args.get(at).map_or(Ok(default), |n| n.parse());

@@ -508,7 +508,9 @@ fn stay(subject: &Subject<'_>, now: &Candidate, best: &Candidate) -> (Kind, Cand
     }
     let held = f64::from(subject.frontier.model.samples_at_target) / SETTLED;
     let held = held.max(1.0);
-    if now.sufficient() < ENOUGH / held && best.rate_per_s > now.rate_per_s * 1.0002 {
+    if now.sufficient() < ENOUGH / held
+        && best.rate_per_s > now.rate_per_s * (1.0 + Frontier::AS_FAST)
+    {
         return (Kind::Bytes, subject.frontier.at_least(best, LEAST_GROWTH));
     }
     let saves = best.sure >= Frontier::BYTES_DEVIATIONS - 1e-6

@@ -132,7 +132,7 @@ impl<'a> Frontier<'a> {
     /// Bytes are cheap and can be taken back: they are dealt with this confidence, in deviations (95 %).
     pub const BYTES_DEVIATIONS: f64 = 1.645;
     /// A shape is as fast as the fastest with the same parallelism if it is so near.
-    const AS_FAST: f64 = 0.0005;
+    pub const AS_FAST: f64 = 0.00002;
     /// Parallelisms looked at one by one from the least that can be enough; beyond, each is a quarter larger.
     const DENSE: u32 = 6;
 

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    Imbalance, JobModel, Models, Predictor, SourceLook, SubtaskShape, TaskCaches, VertexCaches,
-    VertexModel, Visit, WriteCost,
+    Imbalance, JobModel, Lag, Models, Predictor, SourceLook, SubtaskShape, TaskCaches,
+    VertexCaches, VertexModel, Visit, WriteCost,
 };
 use crate::model::state_cost::StateCost;
 use crate::rates::JobRates;
@@ -91,6 +91,11 @@ impl JobModel {
             }
             let counted = rates.vertices[at].records_in.known();
             let Some(counted) = counted.filter(|r| *r > 0.0) else {
+                let known = self.vertices.get_mut(&vertex.id);
+                let idle = rates.vertices[at].target.known() == Some(0.0);
+                if let Some(model) = known.filter(|_| idle) {
+                    new_target |= model.observe_silence(snapshot.at_ms);
+                }
                 continue;
             };
             let correction = exact.get(&pipelines[at]);
@@ -104,6 +109,7 @@ impl JobModel {
                 records_per_s,
                 queued,
                 exact: correction.is_some_and(|c| c.exact),
+                backlog_s: correction.and_then(|c| c.backlog_s),
                 target_per_s: target,
                 at_ms: snapshot.at_ms,
             };
@@ -131,6 +137,7 @@ impl JobModel {
         pipelines: &[usize],
     ) -> HashMap<usize, Correction> {
         let mut sums: HashMap<usize, (f64, f64, bool, bool)> = HashMap::new();
+        let mut backlogs: HashMap<usize, Option<f64>> = HashMap::new();
         for (at, vertex) in job.vertices.iter().enumerate() {
             let Some(source) = &vertex.source else {
                 continue;
@@ -142,6 +149,13 @@ impl JobModel {
             let before = self.sources.get(&vertex.id).copied();
             let entry = sums.entry(pipelines[at]).or_insert((0.0, 0.0, true, false));
             let mut whole = false;
+            let backlog_s = match now {
+                (Some(_), Some(0.0)) => Some(0.0),
+                (Some(pending), Some(target)) => Some(pending / target),
+                _ => None,
+            };
+            let most = backlogs.entry(pipelines[at]).or_insert(Some(0.0));
+            *most = most.zip(backlog_s).map(|(a, b)| a.max(b));
             if let (Some(pending), Some(target)) = now {
                 let counted = rates.vertices[at].records_in.known();
                 if let (Some(before), Some(counted)) = (before, counted) {
@@ -179,6 +193,7 @@ impl JobModel {
                         factor,
                         exact,
                         queued,
+                        backlog_s: backlogs.get(&pipeline).copied().flatten(),
                     },
                 )
             });
@@ -192,6 +207,8 @@ struct Correction {
     /// Whether the factor is known, not assumed to be 1.
     exact: bool,
     queued: bool,
+    /// Seconds in which what waits arrives; absent where nobody counts it.
+    backlog_s: Option<f64>,
 }
 
 /// Vertices that are connected get the same number.
@@ -218,6 +235,7 @@ struct Seen<'a> {
     records_per_s: f64,
     queued: bool,
     exact: bool,
+    backlog_s: Option<f64>,
     target_per_s: Option<f64>,
     at_ms: u64,
 }
@@ -294,6 +312,73 @@ impl VertexModel {
         self.learn_state(&caches, &sample);
         self.learn_write(&caches, &sample);
         self.learn_seconds(&sample);
+        self.learn_backlog(seen, saturated);
+    }
+
+    /// What waits tells in the long run what no rate tells: whether the present shape keeps up. Bursts of compaction come and go, so
+    /// the lowest backlog of a span is compared with that of the span before. Where it has grown, the shape is too slow by what it
+    /// has grown; where both spans end without any, it is fast enough whatever single windows say.
+    fn learn_backlog(&mut self, seen: &Seen<'_>, saturated: bool) {
+        if self.samples_since_change <= 1 {
+            self.lags.clear();
+        }
+        let (Some(backlog_s), Some(target)) = (seen.backlog_s, seen.target_per_s) else {
+            self.lags.clear();
+            return;
+        };
+        self.lags.push(Lag {
+            at_ms: seen.at_ms,
+            backlog_s,
+            saturated,
+        });
+        let surplus = self.lags.len().saturating_sub(2 * Lag::SPAN);
+        self.lags.drain(..surplus);
+        if self.lags.len() < 2 * Lag::SPAN || target <= 0.0 {
+            return;
+        }
+        let lowest = |span: &[Lag]| {
+            let lower = |a: &Lag, b: &Lag| a.backlog_s.total_cmp(&b.backlog_s);
+            span.iter().copied().min_by(lower)
+        };
+        let (earlier, later) = self.lags.split_at(Lag::SPAN);
+        let (Some(before), Some(after)) = (lowest(earlier), lowest(later)) else {
+            return;
+        };
+        let Some(visit) = self.visits.last_mut() else {
+            return;
+        };
+        let just_enough = (f64::from(visit.shape.parallelism) / target).ln();
+        let grown_s = after.backlog_s - before.backlog_s;
+        if grown_s > Lag::NOTABLE_S && self.lags.iter().all(|lag| lag.saturated) {
+            let seconds = after.at_ms.saturating_sub(before.at_ms).max(1) as f64 / 1000.0;
+            let short = (grown_s / seconds).min(Lag::MOST_SHORT);
+            let deviation = (short / Lag::DEVIATIONS).max(Lag::LEAST_DEVIATION);
+            visit.ln_seconds = just_enough - (1.0 - short).ln();
+            visit.weight = visit.weight.max(deviation.powi(-2));
+        } else if before.backlog_s <= Lag::NONE_S && after.backlog_s <= Lag::NONE_S {
+            visit.ln_seconds = visit.ln_seconds.min(just_enough);
+        }
+    }
+
+    /// Nothing arrives: says whether that is new.
+    fn observe_silence(&mut self, at_ms: u64) -> bool {
+        let fell_silent = self.target_per_s > 0.0;
+        if fell_silent {
+            self.target_per_s = 0.0;
+            self.target_since_ms = at_ms;
+            self.samples_since_change = 0;
+            self.samples_at_target = 0;
+        }
+        self.samples_at_target += 1;
+        fell_silent
+    }
+
+    /// Snapshots since it has had nothing to process.
+    pub(crate) fn silent_for(&self) -> u32 {
+        match self.target_per_s > 0.0 {
+            true => 0,
+            false => self.samples_at_target,
+        }
     }
 
     fn learn_state(&mut self, caches: &[&CacheState], sample: &Sample) {
