@@ -84,6 +84,8 @@ pub struct VertexModel {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Lag {
     pub at_ms: u64,
+    /// What the vertex had to process.
+    pub target_per_s: f64,
     /// Seconds in which as much arrives.
     pub backlog_s: f64,
     /// Whether the busiest thread never waited before it.

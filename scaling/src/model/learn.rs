@@ -328,6 +328,7 @@ impl VertexModel {
         };
         self.lags.push(Lag {
             at_ms: seen.at_ms,
+            target_per_s: target,
             backlog_s,
             saturated,
         });
@@ -347,16 +348,20 @@ impl VertexModel {
         let Some(visit) = self.visits.last_mut() else {
             return;
         };
-        let just_enough = (f64::from(visit.shape.parallelism) / target).ln();
+        // A target may have moved a little meanwhile: what a shape was enough for is the least of them.
+        let targets = || self.lags.iter().map(|lag| lag.target_per_s);
+        let ln_seconds = |per_s: f64| (f64::from(visit.shape.parallelism) / per_s).ln();
         let grown_s = after.backlog_s - before.backlog_s;
         if grown_s > Lag::NOTABLE_S && self.lags.iter().all(|lag| lag.saturated) {
             let seconds = after.at_ms.saturating_sub(before.at_ms).max(1) as f64 / 1000.0;
             let short = (grown_s / seconds).min(Lag::MOST_SHORT);
             let deviation = (short / Lag::DEVIATIONS).max(Lag::LEAST_DEVIATION);
-            visit.ln_seconds = just_enough - (1.0 - short).ln();
+            let mean = targets().sum::<f64>() / self.lags.len() as f64;
+            visit.ln_seconds = ln_seconds(mean * (1.0 - short));
             visit.weight = visit.weight.max(deviation.powi(-2));
         } else if before.backlog_s <= Lag::NONE_S && after.backlog_s <= Lag::NONE_S {
-            visit.ln_seconds = visit.ln_seconds.min(just_enough);
+            let least = targets().fold(f64::INFINITY, f64::min);
+            visit.ln_seconds = visit.ln_seconds.min(ln_seconds(least));
         }
     }
 
