@@ -19,12 +19,7 @@ use crate::{Failure, table};
 #[derive(Debug, clap::Args)]
 pub struct DecideArgs {
     /// Dataflows with rates, one JSON object a line (policy `ds2` only).
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with = "snapshot",
-        required_unless_present = "snapshot"
-    )]
+    #[arg(long, value_name = "FILE", conflicts_with = "snapshot")]
     pub dataflow: Option<PathBuf>,
     /// A snapshot, or a line of the history that holds one, as JSON.
     #[arg(long, value_name = "FILE")]
@@ -43,12 +38,10 @@ pub struct DecideArgs {
     pub json: bool,
 }
 
-/// What a file with a snapshot may hold.
+/// A line of the history that holds a snapshot.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum SnapshotFile {
-    Within { snapshot: Snapshot },
-    Bare(Snapshot),
+struct Within {
+    snapshot: Snapshot,
 }
 
 #[derive(Serialize)]
@@ -107,10 +100,9 @@ fn decide_snapshot(args: &DecideArgs, path: &Path, out: &mut impl Write) -> Resu
         .parse::<PolicyName>()
         .map_err(Failure::Usage)?
         .build(limits);
-    let file: SnapshotFile = serde_json::from_str(&read(path)?)
+    let snapshot = parse_snapshot(&read(path)?)
         .with_context(|| format!("{} holds no snapshot", path.display()))
         .map_err(Failure::Usage)?;
-    let (SnapshotFile::Within { snapshot } | SnapshotFile::Bare(snapshot)) = file;
     let history = match &args.history {
         Some(path) => serde_json::from_str(&read(path)?)
             .with_context(|| format!("{} holds no history", path.display()))
@@ -125,6 +117,19 @@ fn decide_snapshot(args: &DecideArgs, path: &Path, out: &mut impl Write) -> Resu
         return write_json(&Decision { plan, sentences }, out);
     }
     write!(out, "{}", table::advice(&plan)).map_err(|e| Failure::Failed(e.into()))
+}
+
+/// A snapshot, bare or within a line of the history; an error names the field.
+fn parse_snapshot(text: &str) -> serde_json::Result<Snapshot> {
+    #[derive(Deserialize)]
+    struct Kind {
+        snapshot: Option<serde::de::IgnoredAny>,
+    }
+    let kind: Kind = serde_json::from_str(text)?;
+    match kind.snapshot {
+        Some(_) => serde_json::from_str::<Within>(text).map(|line| line.snapshot),
+        None => serde_json::from_str(text),
+    }
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
