@@ -88,7 +88,7 @@ nexmark: prerequisites jar flink flink2 ## run every Nexmark query on Flink 1.20
 nexmark-limiter: prerequisites jar flink ## measure whether the event source keeps 1 k to 1 M events/s, over subtasks and after a rescale
 	$(TARGET)/release/nexmark limiter $(LIMITER)
 
-bench-nexmark: prerequisites jar flink ## measure the native event source beside the same one in plain Java, on one core (SOURCES="--pairs 5")
+bench-nexmark: prerequisites jar flink ## measure the native event source beside the same one in plain Java, on one core (SOURCES="--rounds 5")
 	$(TARGET)/release/nexmark sources $(SOURCES)
 
 bench: ## time the hook, resizes, the estimator, the policy and the event generator, and print the figures

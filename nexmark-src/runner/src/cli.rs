@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Explain(ExplainOptions),
     /// Ask the source for several rates and measure what it emits, over subtasks and after a rescale.
     Limiter(LimiterOptions),
-    /// Measure the native source beside the same connector in plain Java, on one core, in pairs of runs.
+    /// Measure the native source beside the same connector in plain Java, on one core.
     Sources(SourcesOptions),
 }
 
@@ -219,11 +219,11 @@ pub(crate) struct LimiterOptions {
 /// How to compare the native source with the one in Java.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SourcesOptions {
-    /// Pairs of runs that count; one before them does not.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) pairs: u32,
-    /// Events of a run.
-    #[arg(long, default_value = "10M", value_parser = at_least_one)]
+    /// Rounds of runs that count; one before them does not.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+    /// Events of a run; with few the JVM compiles for most of it.
+    #[arg(long, default_value = "40M", value_parser = at_least_one)]
     pub(crate) events: u64,
     /// The query.
     #[arg(long, default_value = "q0")]
@@ -231,9 +231,6 @@ pub(crate) struct SourcesOptions {
     /// The shape of the tables.
     #[arg(long, value_enum, default_value_t = Tables::Stream)]
     pub(crate) tables: Tables,
-    /// Have Flink hand rows on without copying them.
-    #[arg(long)]
-    pub(crate) object_reuse: bool,
     /// Which Flink to start.
     #[arg(long, value_enum, default_value_t = Line::V1)]
     pub(crate) line: Line,
