@@ -77,9 +77,9 @@ e2e-loaded:
 e2e-light:
 	cargo test --locked --no-fail-fast -p weir-testbed $(E2E_LIGHT:%=--test %) -- --test-threads=1 --nocapture
 
-e2e-more: test-prerequisites dist flink flink2 ## what `make e2e` has no time or too small a machine for: rescales by DS2, a4s and weir, recovery on Flink 2, Flink 2.1
+e2e-more: test-prerequisites dist flink flink2 ## what `make e2e` has no time or too small a machine for: rescales by DS2, a4s and weir, the loop and recovery on Flink 2, Flink 2.1
 	cargo test --locked --no-fail-fast -p weir-testbed $(E2E_MORE:%=--test %) -- --test-threads=1 --nocapture
-	cargo test --locked -p weir-testbed --test recovery -- --ignored --test-threads=1 --nocapture
+	cargo test --locked --no-fail-fast -p weir-testbed --test memory_loop --test recovery -- --ignored --test-threads=1 --nocapture
 	FLINK_HOME=$$(scripts/get_flink.sh 2.1) cargo test --locked -p weir-testbed --test flink_2 -- --test-threads=1 --nocapture
 
 nexmark: prerequisites jar flink flink2 ## run every Nexmark query on Flink 1.20 and 2, in all memory modes, and hold the answers against DuckDB's (CHECK="q9 --line 2")

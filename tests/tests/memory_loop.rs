@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use weir_protocol::{CacheId, Report};
+use weir_testbed::artefacts::FlinkLine;
 use weir_testbed::controller::ControllerOptions;
 use weir_testbed::nexmark::STEADY_RATE;
 use weir_testbed::{
@@ -27,8 +28,18 @@ type Sizes = BTreeMap<CacheId, u64>;
 
 #[test]
 fn the_controller_moves_memory_keeps_its_word_and_survives_its_own_death() {
+    the_loop_closes_on(FlinkLine::V1);
+}
+
+#[test]
+#[ignore = "the same on Flink 2; run by make e2e-more"]
+fn the_controller_moves_memory_on_flink_2() {
+    the_loop_closes_on(FlinkLine::V2);
+}
+
+fn the_loop_closes_on(line: FlinkLine) {
     let port = ports::free_port().unwrap();
-    let options = ClusterOptions::with_weir()
+    let options = ClusterOptions::with_weir_on(line)
         .unwrap()
         .set("weir.controller.url", format!("http://127.0.0.1:{port}"));
     let job = NexmarkJob::q20_and_q18(STEADY_RATE).with_steady_state();
