@@ -52,14 +52,15 @@ esac
 need_flink_home
 jar=$(find_jar nexmark-src/target nexmark 'nexmark-flink-*.jar' build_nexmark.sh)
 
-more=()
-[[ -z $dry_run ]] || more=(--dry-run)
+# What Flink says of a run is not the result; what would be run is.
+more=() said=2
+[[ -z $dry_run ]] || more=(--dry-run) said=1
 [[ -z $start ]] || "$here/start_cluster.sh" ${more[@]+"${more[@]}"}
 [[ -z $stop ]] || trap '"$here/stop_cluster.sh" ${more[@]+"${more[@]}"}' EXIT
 for query in "${queries[@]}"; do
   began=$(date +%s.%N)
   run "$FLINK_HOME/bin/flink" run --class io.weir.nexmark.NexmarkJob "$jar" --queries "$query" --rate max --events "$events" \
-    --parallelism "$parallelism" --tables "$tables" --wait ${settings[@]+"${settings[@]}"} >&2
+    --parallelism "$parallelism" --tables "$tables" --wait ${settings[@]+"${settings[@]}"} >&"$said"
   [[ -n $dry_run ]] || awk -v q="$query" -v n="$events" -v a="$began" -v b="$(date +%s.%N)" \
     'BEGIN { printf "%s: %d events in %.1f s, start and end of the job included: %.0f events/s\n", q, n, b - a, n / (b - a) }'
 done
