@@ -98,11 +98,8 @@ impl Results {
                     m.events.to_string(),
                     format!("{:.1}", m.seconds),
                     format!("{:.0}", m.events_per_second),
-                    format!("{:.2}", m.cores_used),
-                    format!(
-                        "{:.0}",
-                        m.events_per_second / m.cores_used.max(f64::MIN_POSITIVE)
-                    ),
+                    m.cores_shown(),
+                    m.events_per_second_and_core_shown(),
                     mebibytes(m.state_bytes),
                     mebibytes(m.checkpoint_bytes),
                     mebibytes(Some(m.bytes_read)),
@@ -120,6 +117,27 @@ impl Results {
         self.queries
             .iter()
             .all(|query| matches!(query.status, Status::Finished | Status::Unsupported))
+    }
+}
+
+// === impl Measured ===
+
+impl Measured {
+    /// A job may end before Flink has read the processor time of its processes a second time: then nothing is known of it.
+    fn cores_shown(&self) -> String {
+        if self.cores_used > 0.0 {
+            format!("{:.2}", self.cores_used)
+        } else {
+            "-".to_owned()
+        }
+    }
+
+    fn events_per_second_and_core_shown(&self) -> String {
+        if self.cores_used > 0.0 {
+            format!("{:.0}", self.events_per_second / self.cores_used)
+        } else {
+            "-".to_owned()
+        }
     }
 }
 
@@ -217,8 +235,7 @@ fn side_by_side(before: &Results, after: &Results) -> Table {
         let rate = |query: &Option<QueryResult>| {
             figures(query).map_or_else(|| status(query), |m| format!("{:.0}", m.events_per_second))
         };
-        let cores =
-            |query| figures(query).map_or_else(String::new, |m| format!("{:.2}", m.cores_used));
+        let cores = |query| figures(query).map_or_else(String::new, |m| m.cores_shown());
         let state = |query| figures(query).map_or_else(String::new, |m| mebibytes(m.state_bytes));
         let change =
             figures(&before)
@@ -329,6 +346,15 @@ mod tests {
         let text = side_by_side(&before, &after).to_string();
         assert!(text.contains("+25.0 %"), "{text}");
         assert!(text.contains("stalled"), "{text}");
+    }
+
+    #[test]
+    fn processor_time_that_is_not_known_is_not_shown_as_none() {
+        let mut short = finished("q1", 200.0);
+        let measured = short.measured.as_mut().unwrap();
+        measured.cores_used = 0.0;
+        let text = results(vec![short]).table().to_string();
+        assert!(!text.contains("inf") && !text.contains("0.00"), "{text}");
     }
 
     #[test]
