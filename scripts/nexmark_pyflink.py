@@ -15,6 +15,13 @@ from pathlib import Path
 
 SHAPES = {"stream": "events", "keyed": "keyed"}
 
+# The keyed sources go through event time together, as io.weir.nexmark.Alignment has it for the default rate.
+ALIGNMENT = {
+    "scan.watermark.alignment.group": "nexmark-events",
+    "scan.watermark.alignment.max-drift": "100 s",
+    "scan.watermark.alignment.update-interval": "50 ms",
+}
+
 
 def pair(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
@@ -48,7 +55,8 @@ def assignments(options: list[tuple[str, str]]) -> str:
 
 def tables(environment, jar: Path, shape: str, options: list[tuple[str, str]]) -> None:
     """Declares person, auction and bid."""
-    filled = "".join(f", {assignments([option])}" for option in options)
+    completed = {**(ALIGNMENT if shape == "keyed" else {}), **dict(options)}
+    filled = "".join(f", {assignments([option])}" for option in completed.items())
     for statement in script(jar, SHAPES[shape], "${options}", filled) + script(jar, "more", "${options}", ""):
         environment.execute_sql(statement)
 
