@@ -34,12 +34,8 @@ pub async fn patch(
     plan: &JobPlan,
     patience: Patience,
 ) -> RescaleOutcome {
-    let outcome = |result, message, restart_seconds| RescaleOutcome {
-        job_id: plan.job_id.clone(),
-        former_job_id: None,
-        result,
-        message,
-        restart_seconds,
+    let outcome = |result, message, restart_seconds| {
+        RescaleOutcome::of(plan, result, message, restart_seconds)
     };
     let nothing = |result, error: &dyn std::fmt::Display| {
         outcome(result, format!("{error}; nothing was changed"), None)

@@ -78,12 +78,8 @@ impl Default for Patience {
 
 /// Brings a job into the planned shape.
 pub async fn rescale(flink: &FlinkClient, plan: &JobPlan, patience: Patience) -> RescaleOutcome {
-    let outcome = |result, message, restart_seconds| RescaleOutcome {
-        job_id: plan.job_id.clone(),
-        former_job_id: None,
-        result,
-        message,
-        restart_seconds,
+    let outcome = |result, message, restart_seconds| {
+        RescaleOutcome::of(plan, result, message, restart_seconds)
     };
     let refused = |error: &dyn std::fmt::Display| {
         let message = format!("{error}; nothing was changed");
@@ -224,6 +220,26 @@ pub(crate) async fn differing(
         }
     }
     Ok(None)
+}
+
+// === impl RescaleOutcome ===
+
+impl RescaleOutcome {
+    /// Of a job that has its id still.
+    pub(crate) fn of(
+        plan: &JobPlan,
+        result: ActResult,
+        message: String,
+        restart_seconds: Option<f64>,
+    ) -> Self {
+        Self {
+            job_id: plan.job_id.clone(),
+            former_job_id: None,
+            result,
+            message,
+            restart_seconds,
+        }
+    }
 }
 
 // === impl JobShape ===

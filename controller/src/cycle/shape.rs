@@ -229,13 +229,8 @@ impl Cycle {
         let Some(decision) = acts.max() else {
             return;
         };
-        let outcome = RescaleOutcome {
-            job_id: job.job_id.clone(),
-            former_job_id: None,
-            result: ActResult::Applied,
-            message: "memory alone, in force".to_owned(),
-            restart_seconds: None,
-        };
+        let message = "memory alone, in force".to_owned();
+        let outcome = RescaleOutcome::of(job, ActResult::Applied, message, None);
         self.note_shape(
             snapshot.at_ms,
             decision,
